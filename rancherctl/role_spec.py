@@ -38,8 +38,6 @@ class HostSettings(Protocol):
     @property
     def network_mode(self) -> Literal["routed", "none"]: ...
     @property
-    def pod_check_seconds(self) -> int: ...
-    @property
     def dns_domain(self) -> str: ...
     @property
     def dns_addresses(self) -> tuple[str, ...]: ...
@@ -133,7 +131,8 @@ class RoleSpec:
     ``name`` is stored: in agent.json and as the name of the section in host reports. ``title`` names the role to
     operators. ``module`` is the RoleModule with its code. ``tables`` are all that the role may watch: the right to
     read them follows, ``rights`` are the others. ``own_tables`` are further ones that only the host itself may watch,
-    by its name. ``hosts``: every host, or those that carry load balancers. A removal takes away ``paths``,
+    by its name. ``hosts``: every host, or those that carry load balancers; ``in_federation``: whether federations have
+    the role, too. A removal takes away ``paths``,
     ``runtime_paths`` (made at run time by the role's packages; kept if they were there before the environment),
     ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says is wrong.
     ``serving`` is what clients connect to.
@@ -145,6 +144,7 @@ class RoleSpec:
     tables: tuple[TableSpec, ...]
     own_tables: tuple[Callable[[str], TableSpec], ...] = ()
     hosts: Literal["all", "load-balancer"] = "all"
+    in_federation: bool = False
     rights: tuple[Right, ...] = ()
     units: tuple[str, ...] = ()
     ports: tuple[PortUse, ...] = ()
@@ -160,9 +160,11 @@ class RoleSpec:
 class ControllerSpec:
     """A controller of the elected leader.
 
-    The right to read ``tables`` follows from them; ``rights`` are the others.
+    The right to read ``tables`` follows from them; ``rights`` are the others. ``in_federation``: whether the controller
+    runs in federations, too.
     """
 
     name: str
     tables: tuple[TableSpec, ...]
     rights: tuple[Right, ...] = ()
+    in_federation: bool = False

@@ -130,4 +130,5 @@ class Agent:
                 f"renewal of {name} certificate", action, retry=lambda _: RENEWAL_SECONDS, first=FIRST_RENEWAL_SECONDS
             )
             for name, action in (("the kube-proxy", renew_proxy), ("this agent's", renew_own))
+            if action is renew_own or not self._config.federation
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ class AgentConfig:
     ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``keys_on_disk``: see
     environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have in this environment,
     beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period of the host's
-    heartbeat. ``pod_check_seconds``: period of its pod path check.
+    heartbeat.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
     host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what
-    uses it) that no Service may have.
+    uses it) that no Service may have. ``federation``: whether the host is one of a federation, which has neither
+    kube-proxy nor statuses of Ingresses and Services; ``federation_settings``: for rancherctl-federation only, see
+    federation.settings.
     """
 
     node: str
@@ -52,7 +54,6 @@ class AgentConfig:
     dns_domain: str = field(metadata=_json("dns", "domain"))
     dns_addresses: tuple[str, ...] = field(metadata=_json("dns", "addresses", read=tuple))
     dns_upstreams: tuple[str, ...] = field(metadata=_json("dns", "upstreams", read=tuple))
-    pod_check_seconds: int = field(default=60, metadata=_json("pod_check_seconds", read=int, optional=True))
     http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
     https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
     trusted_proxies: tuple[str, ...] = field(
@@ -74,6 +75,10 @@ class AgentConfig:
     reserved_ports: tuple[tuple[str, int, str], ...] = field(
         default=(), metadata=_json("services", "reserved", read=lambda rows: tuple(map(tuple, rows)), optional=True)
     )
+    federation: bool = field(default=False, metadata=_json("federation", "enabled", read=bool, optional=True))
+    federation_settings: Mapping[str, Any] = field(
+        default_factory=dict, metadata=_json("federation", "settings", optional=True)
+    )
     lease_seconds: float = field(default=2.0, metadata=_json("lease_seconds", read=float))
     owners: tuple[tuple[str, str], ...] = field(default=(), metadata=_json("owners", read=lambda d: tuple(d.items())))
 
@@ -81,7 +86,8 @@ class AgentConfig:
         """The file's text; without ``owners`` if there are none."""
         data: dict[str, Any] = {}
         for item in fields(self):
-            if item.metadata.get("optional") and getattr(self, item.name) == item.default:
+            value = getattr(self, item.name)
+            if item.metadata.get("optional") and (not value if item.default is MISSING else value == item.default):
                 continue
             *groups, key = _path(item)
             inner = data

@@ -16,7 +16,6 @@ from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
-from rancherctl.agents.controllers.pod_paths import PodPathsController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
 from rancherctl.agents.controllers.service_statuses import ServiceStatusController
@@ -36,11 +35,15 @@ def environment_controllers(
 
     ``named`` reads secrets by name.
     """
+    requests = CertificateRequestController(client, leader, config.service_cidr, dict(config.owners))
+    liveness = Liveness(limit=3 * config.lease_seconds)
+    if config.federation:
+        roster = RosterController(client, leader, boottime, liveness=liveness)
+        return [roster, HostObjectsController(client, leader), requests]
     inputs = IngressInputs()
     copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs, named)
     policy = _service_policy(config)
     services = ServiceStatusController(client, leader, boottime, policy)
-    liveness = Liveness(limit=3 * config.lease_seconds)
     controllers: list[Controller] = [
         RosterController(
             client,
@@ -55,8 +58,7 @@ def environment_controllers(
         copies,
         IngressStatusController(client, leader, boottime, inputs),
         services,
-        CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
-        PodPathsController(client, leader, boottime, config.environment),
+        requests,
     ]
     if config.network_mode == "routed":
         controllers.append(NetworkPolicyController(client, leader, boottime))

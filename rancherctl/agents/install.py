@@ -11,7 +11,7 @@ from pathlib import Path
 from rancherctl.agents import certificates, package, units
 from rancherctl.agents.config import PATH, AgentConfig, lease_seconds
 from rancherctl.agents.role_registry import role_resources
-from rancherctl.contract import AGENT_PYZ, CNI_CONFIG, CONTROLLER_CONFIG, DATA, ETC, PKI, PROGRAMS
+from rancherctl.contract import AGENT_PYZ, CNI_CONFIG, CONTROLLER_CONFIG, DATA, ETC, FEDERATION_CONFIG, PKI, PROGRAMS
 from rancherctl.environments.components import places
 from rancherctl.environments.host_roles import host_roles
 from rancherctl.environments.model import LOCAL_API, Environment
@@ -22,6 +22,7 @@ from rancherctl.ingress.annotations.ports import reserved_for
 
 CONTROLLER_PATH = CONTROLLER_CONFIG
 CONTROLLER_HOME = f"{DATA}/controller"
+FEDERATION_HOME = f"{DATA}/federation"
 AGENT_PROGRAMS = f"{PROGRAMS}/agent"
 CURRENT = f"{AGENT_PROGRAMS}/current"
 
@@ -41,7 +42,6 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         pod_cidr=environment.network.pod_cidr,
         service_cidr=environment.network.service_cidr,
         network_mode=environment.network.mode,
-        pod_check_seconds=environment.network.check_seconds,
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,
@@ -52,6 +52,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         tls_redirect=environment.ingress.tls_redirect == "auto",
         keys_on_disk=environment.ingress.keys_on_disk,
         ingress_reserved=ingress_reserved(environment),
+        federation=environment.is_federation,
         lease_seconds=lease_seconds(len(environment.hosts)),
     )
 
@@ -121,6 +122,28 @@ def _controller(environment: Environment, config: AgentConfig) -> tuple[Resource
     )
 
 
+def _federation(environment: Environment, config: AgentConfig) -> tuple[Resource, ...]:
+    """rancherctl-federation of a control-plane host, with a user, a certificate and rights of its own."""
+    federation = environment.federation
+    if federation is None:
+        return ()
+    unit, own = f"/etc/systemd/system/{units.FEDERATION_UNIT}", f"{places.FEDERATION_USER}:{places.FEDERATION_USER}"
+    settings = dataclasses.replace(
+        config,
+        cert=f"{PKI}/federation.crt",
+        key=f"{PKI}/federation.key",
+        roles=(),
+        federation_settings=dataclasses.asdict(federation),
+    )
+    return (
+        User(places.FEDERATION_USER, FEDERATION_HOME),
+        Directory(FEDERATION_HOME, 0o700, own),
+        File(FEDERATION_CONFIG, settings.dump().encode()),
+        File(unit, units.federation(FEDERATION_CONFIG).encode()),
+        Unit(units.FEDERATION_UNIT, restart_on=(unit, FEDERATION_CONFIG, CURRENT, settings.ca)),
+    )
+
+
 def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """The daily job of a host with the CA keys. Kubelets and agents renew through the API."""
     service, timer = (f"/etc/systemd/system/{name}" for name in (units.CERTIFICATES_UNIT, units.CERTIFICATES_TIMER))
@@ -143,4 +166,5 @@ def host_resources(environment: Environment, host: Host) -> tuple[Resource, ...]
     parts = [*_program(), *role_resources(host_roles(environment, host), config), *_agent(config)]
     if host.is_a("controlplane"):
         parts += [*_controller(environment, config), *_certificates(environment, host)]
+        parts += _federation(environment, config)
     return tuple(dict.fromkeys(parts))

@@ -44,6 +44,16 @@ def _controller(config: AgentConfig, options: argparse.Namespace) -> int:
     return 0
 
 
+def _federation(config: AgentConfig, options: argparse.Namespace) -> int:
+    from rancherctl.agents.agent import stop_event
+    from rancherctl.agents.federation_process import federation_process
+    from rancherctl.agents.notify import notify
+
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    federation_process(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
+    return 0
+
+
 def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.hosts.local import LocalTransport
     from rancherctl.network.host_role import config as network_config
@@ -105,20 +115,12 @@ def _access_log(_: AgentConfig, __: argparse.Namespace) -> int:
     return 0
 
 
-def _pod_endpoint(config: AgentConfig, _: argparse.Namespace) -> int:
-    from rancherctl.agents.notify import notify
-    from rancherctl.pod_paths import endpoint
-
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    return endpoint.run(config.node, endpoint.runtime_socket(), lambda message: notify(address, message))
-
-
 COMMANDS = {
     "access-log": _access_log,
     "agent": _agent,
     "controller": _controller,
+    "federation": _federation,
     "network-restore": _network_restore,
-    "pod-endpoint": _pod_endpoint,
     "renew-certificates": _renew_certificates,
     "tidy": _prune_versions,
     "dns-query": _dns,

@@ -17,6 +17,7 @@ NOT_ON_HOSTS = (
     "credentials/",
     "dns/operator/",
     "environments/",
+    "federation/operator/",
     "ingress/operator/",
     "ingress/remote.py",
     "lab/",

@@ -11,6 +11,7 @@ from rancherctl.roles.registry import ROLES
 
 AGENT_UNIT = "rancherctl-agent.service"
 CONTROLLER_UNIT = "rancherctl-controller.service"
+FEDERATION_UNIT = "rancherctl-federation.service"
 CERTIFICATES_UNIT = "rancherctl-certificates.service"
 CERTIFICATES_TIMER = "rancherctl-certificates.timer"
 
@@ -54,6 +55,19 @@ def controller(config: str) -> str:
         start=(f"User={places.CONTROLLER_USER}", f"Group={places.CONTROLLER_USER}"),
         capabilities=(),
         writable=(f"{DATA}/controller",),
+        more=("ProtectKernelTunables=yes", "PrivateDevices=yes", "MemoryDenyWriteExecute=yes"),
+    )
+
+
+def federation(config: str) -> str:
+    """rancherctl-federation.service: a user of its own, because it holds credentials of members."""
+    return _program_unit(
+        "Federation: copies in members, health, public DNS names (rancherctl)",
+        f"federation --config {config}",
+        after=("rancherctl-kube-apiserver.service", "rancherctl-api-balancer.service"),
+        start=(f"User={places.FEDERATION_USER}", f"Group={places.FEDERATION_USER}"),
+        capabilities=(),
+        writable=(f"{DATA}/federation",),
         more=("ProtectKernelTunables=yes", "PrivateDevices=yes", "MemoryDenyWriteExecute=yes"),
     )
 

@@ -27,6 +27,11 @@ NOUNS: Final[dict[str, Noun]] = {
         "Show, scale and check Services of type LoadBalancer, and the hosts whose addresses they have.",
         ("services", "svc"),
     ),
+    "federation": Noun(
+        "rancherctl.cli.federation.commands",
+        "Create a federation and its members: Services that run in all of them, with public DNS names.",
+        ("federations", "fed"),
+    ),
     "dns": Noun("rancherctl.cli.dns", "Query, list and check the DNS servers on the hosts."),
     "manifests": Noun("rancherctl.cli.manifests", "Apply and remove sets of Kubernetes manifests.", ("manifest",)),
     "kubeconfig": Noun(

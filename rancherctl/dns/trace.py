@@ -14,7 +14,6 @@ from rancherctl.dns import lookup, named_conf, names, pod_netns, search, status
 from rancherctl.dns.lookup import Answer
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.search import Resolver
-from rancherctl.dns.upstreams import reported
 from rancherctl.errors import NotFoundError
 
 KUBELET_CONFIG = Path(ETC) / "kubelet.yaml"
@@ -153,7 +152,7 @@ def stub_domain(name: str, domains: Iterable[str]) -> str:
 
 def _direct(config: DnsHostConfig, rows: Sequence[Row], upstreams: Row) -> list[Row]:
     """What each upstream answers itself, for the names that this host does not answer from its own zones."""
-    every = tuple(server for server, _ in reported(upstreams))
+    every = tuple(dict.fromkeys((*(upstreams.get("used") or ()), *(upstreams.get("dead") or ()))))
     zones = frozenset(named_conf.zones(config))
     jobs: list[tuple[str, str, str]] = []
     for name, kind in dict.fromkeys((name, row["type"]) for row in rows for name in (row["name"], *_targets(row))):

@@ -32,7 +32,7 @@ def design(environment: Environment, host: Host, machine: MachineFacts, bundle: 
     parts: dict[PhaseName, list[Resource]] = {name: [] for name in HOST_PHASES}
     artefacts, archives = bundle_files(bundle, host)
     inputs = Inputs(environment, host, machine, tuple(archives))
-    for component in components_of(host):
+    for component in components_of(environment, host):
         parts[component.phase] += component.resources(inputs)
     parts["agents"] += extras(environment, host)
     early: list[Resource] = [marker(environment, host), Package("openssl")]

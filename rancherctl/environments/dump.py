@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from rancherctl.contract import API_VERSION
-from rancherctl.environments.model import KIND, Api, Dns, Environment, IngressSettings, Network
+from rancherctl.environments.model import KIND, Api, Dns, Environment, FederationSettings, IngressSettings, Network
 from rancherctl.hosts.model import ROLES, Host, SshAddress
 
 
@@ -35,16 +35,15 @@ def document(environment: Environment) -> dict[str, Any]:
     optional = {"dns": _dns(environment.dns), "api": _api(environment.api), "ingress": _ingress(environment.ingress)}
     if environment.services.default is not None:
         optional["services"] = {"default": environment.services.default}
+    if environment.federation is not None:
+        optional["federation"] = _federation(environment.federation)
     spec |= {key: value for key, value in optional.items() if value}
     spec["hosts"] = [_host(host) for host in environment.hosts]
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
 
 
 def _network(network: Network) -> dict[str, Any]:
-    out: dict[str, Any] = {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
-    if network.check_seconds != Network().check_seconds:
-        out["checkSeconds"] = network.check_seconds
-    return out
+    return {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
 
 
 def _dns(dns: Dns) -> dict[str, Any]:
@@ -84,6 +83,16 @@ def _ingress(ingress: IngressSettings) -> dict[str, Any]:
     if changed:
         out["tls"] = changed
     return out
+
+
+def _federation(federation: FederationSettings) -> dict[str, Any]:
+    default = FederationSettings("")
+    out: dict[str, Any] = {"zone": federation.zone, "provider": federation.provider}
+    lists = {"servers": federation.servers, "transferServers": federation.transfer_servers}
+    out |= {key: list(values) for key, values in lists.items() if values}
+    values = {"ttl": federation.ttl, "offline": federation.offline, "whenNone": federation.when_none}
+    standard = {"ttl": default.ttl, "offline": default.offline, "whenNone": default.when_none}
+    return out | {key: value for key, value in values.items() if value != standard[key]}
 
 
 def _host(host: Host) -> dict[str, Any]:

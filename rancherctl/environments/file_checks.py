@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     import yaml
 
 
+MAX_FEDERATION_NAME = 41
+"""Characters: names of namespaces and of policies in members contain it."""
+RESERVED_FEDERATION_NAMES = ("svc", "pod", "local", "cluster")
+FEDERATION_PREFIX_LENGTH = 18
+"""Every federated Service gets an address of the federation's own Service range."""
+
+
 def version(text: str) -> str:
     """What is wrong with a Kubernetes version; "" if a bundle can be made for it."""
     from rancherctl.bundle.versions import versions_for
@@ -47,6 +54,7 @@ def check(environment: Environment, places: Mapping[str, yaml.Node], problems: P
     _ranges(environment, places, problems)
     _roles(environment, places, problems)
     _ports(environment, places, problems)
+    _federation(environment, places, problems)
     if not places:
         wrong = version(environment.kubernetes)
         if wrong:
@@ -141,6 +149,31 @@ def _ports(environment: Environment, places: Mapping[str, yaml.Node], problems: 
             )
 
 
+def _federation(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    """A federation has no workers, a short name, and servers for its names."""
+    federation = environment.federation
+    if federation is None:
+        return
+    node = places.get("federation")
+    for index, host in enumerate(environment.hosts):
+        if host.is_a("worker"):
+            problems.add(
+                places.get(str(index)),
+                f"host {host.name!r}: a federation runs no workloads; leave out the role worker",
+            )
+    if len(environment.name) > MAX_FEDERATION_NAME:
+        problems.add(
+            node,
+            f"name: the name of a federation may have {MAX_FEDERATION_NAME} characters, not {len(environment.name)}",
+        )
+    if environment.name in RESERVED_FEDERATION_NAMES:
+        problems.add(node, f"name: {environment.name!r} means something else in DNS names of Kubernetes")
+    if federation.provider == "rfc2136" and not federation.servers:
+        problems.add(node, "provider rfc2136 needs a primary name server: spec.federation.servers, or --server")
+    if federation.provider == "none" and (federation.servers or federation.transfer_servers):
+        problems.add(node, "provider none uses no servers: leave them out, or set the provider to rfc2136")
+
+
 _EVEN = "{} etcd hosts tolerate no more failures than {}"
 
 
@@ -151,4 +184,10 @@ def _warnings(environment: Environment) -> tuple[str, ...]:
         out.append(f"{_EVEN.format(members, members - 1)}; use an odd number")
     if environment.has_workers and not environment.lb_hosts():
         out.append("no host carries load balancers: spec.ingress.hosts selects none")
+    services = _network(environment.network.service_cidr)
+    if environment.is_federation and services is not None and services.prefixlen > FEDERATION_PREFIX_LENGTH:
+        out.append(
+            f"spec.network.serviceCIDR {services} has room for {services.num_addresses - 2} federated Services;"
+            f" use a /{FEDERATION_PREFIX_LENGTH} or larger"
+        )
     return tuple(out)

@@ -10,4 +10,6 @@ from rancherctl.roles.registry import ROLES
 
 def host_roles(environment: Environment, host: Host) -> tuple[RoleSpec, ...]:
     """The roles of this host's agent, in the order in which they start."""
+    if environment.is_federation:
+        return tuple(spec for spec in ROLES if spec.in_federation)
     return tuple(spec for spec in ROLES if spec.hosts == "all" or environment.carries_load_balancers(host))

@@ -17,13 +17,20 @@ from rancherctl.hosts.model import Host
 class Field:
     """One value that cannot change: its ``key`` in a host's marker, what messages call it, and how to read it.
 
-    ``own``: whether the value belongs to the host rather than to the environment.
+    ``optional``: markers have it only if it is not empty. ``own``: whether the value belongs to the host rather than to
+    the environment.
     """
 
     key: str
     name: str
     value: Callable[[Environment, Host], Any]
     own: bool = False
+    optional: bool = False
+
+
+def _zone(environment: Environment) -> str:
+    """The zone of a federation; "" for an environment that is none."""
+    return environment.federation.zone if environment.federation else ""
 
 
 FIELDS: Final = (
@@ -39,12 +46,14 @@ FIELDS: Final = (
     Field("mode", "spec.network.mode", lambda environment, _host: environment.network.mode),
     Field("domain", "spec.dns.domain", lambda environment, _host: environment.dns.domain),
     Field("port", "spec.api.port", lambda environment, _host: environment.api.port),
+    Field("federation", "spec.federation.zone", lambda environment, _host: _zone(environment), optional=True),
 )
 
 
 def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
     """Content of a host's marker file: its environment, what cannot change meanwhile, and which release wrote it."""
-    fixed = {field.key: field.value(environment, host) for field in FIELDS}
+    values = {field: field.value(environment, host) for field in FIELDS}
+    fixed = {field.key: value for field, value in values.items() if value or not field.optional}
     services = {} if environment.services.default is None else {services_default.KEY: environment.services.default}
     return {"environment": environment.name, "host": host.name, **fixed, **services, **stamp()}
 
@@ -78,12 +87,15 @@ def refuse_markers(environment: Environment, markers: Mapping[str, Mapping[str, 
         if host is None or marker.get("environment") != environment.name:
             continue
         for field in FIELDS:
-            if field.key in marker and (problem := _problem(field, marker[field.key], field.value(environment, host))):
+            was = marker.get(field.key, "" if field.optional else None)
+            if was is not None and (problem := _problem(field, was, field.value(environment, host))):
                 changes.setdefault(problem, []).append(name)
     _refuse(environment.name, _lines(changes))
 
 
 def _problem(field: Field, was: Any, now: Any) -> str:
+    if field.key == "federation" and not (was and now) and was != now:
+        return "an environment cannot become a federation, nor stop being one (spec.federation)"
     return "" if was == now else f"{field.name} is {_shown(was)} and cannot become {_shown(now)}"
 
 

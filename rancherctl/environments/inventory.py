@@ -6,7 +6,7 @@ Reading the file, the keyring and expanding ``~`` are the caller's work. Paths i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -20,11 +20,15 @@ from rancherctl.environments.model import (
     Dns,
     Environment,
     ExternalNames,
+    FederationSettings,
     IngressSettings,
     Mode,
     Network,
+    Offline,
+    Provider,
     ServiceSettings,
     TlsRedirect,
+    WhenNone,
 )
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress, SshClient
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
 MODES: tuple[Mode, ...] = ("routed", "none")
 EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
 TLS_REDIRECTS: tuple[TlsRedirect, ...] = ("auto", "off")
+PROVIDERS: tuple[Provider, ...] = ("rfc2136", "none")
+OFFLINE: tuple[Offline, ...] = ("drop", "keep")
+WHEN_NONE: tuple[WhenNone, ...] = ("keep", "remove")
+MIN_TTL, MAX_TTL = 1, 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,19 @@ def load(text: str, source: str = "environment") -> Loaded:
     return Loaded(environment, warnings)
 
 
-def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAddress | None = None) -> Loaded:
+def from_flags(
+    name: str,
+    hosts: Sequence[str],
+    *,
+    version: str = "",
+    ssh: SshAddress | None = None,
+    federation: FederationSettings | None = None,
+) -> Loaded:
     """An environment from ``user@ip[:port][=role,role]`` flags; its hosts are named h1, h2 …
 
     A host without roles is a worker; if no host has etcd or controlplane, the first one without roles gets all three.
-    ``ssh`` holds the defaults (identity, config, jump). InvalidInputError lists every invalid flag.
+    ``ssh`` holds the defaults (identity, config, jump). A federation has no workers. InvalidInputError lists every
+    invalid flag.
     """
     problems = Problems("--host")
     base = ssh or SshAddress("")
@@ -89,26 +105,49 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
     bare = [index for index, host in enumerate(found) if not host.roles]
     first = bare[0] if bare and not any(host.is_a("controlplane") or host.is_a("etcd") for host in found) else -1
     found = [
-        h if h.roles else replace(h, roles=frozenset(ROLES) if i == first else frozenset[Role](("worker",)))
+        h if h.roles else replace(h, roles=_default_roles(first=i == first, federation=federation is not None))
         for i, h in enumerate(found)
     ]
     wrong = syntax.name(name)
     if wrong:
         problems.add(None, f"name: {wrong}")
     environment = Environment(
-        name, tuple(found), kubernetes=file_checks.canonical_version(version or DEFAULT_KUBERNETES)
+        name,
+        tuple(found),
+        kubernetes=file_checks.canonical_version(version or DEFAULT_KUBERNETES),
+        federation=federation,
     )
+    if federation is not None:
+        _check_federation_flags(federation, problems)
     warnings = file_checks.check(environment, {}, problems)
     if problems.found:
         lines = tuple(
-            re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines()
+            re.sub(r"^--host:\d+:\d+: (name: |--)?", lambda m: m[1] or "--host: ", line) for line in problems.lines()
         )
+        what = "an environment" if federation is None else "a federation"
         raise InvalidInputError(
-            "the --host flags do not describe an environment",
+            f"the flags do not describe {what}" if federation else "the --host flags do not describe an environment",
             lines,
             hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]",
         )
     return Loaded(environment, warnings)
+
+
+def _default_roles(*, first: bool, federation: bool) -> frozenset[Role]:
+    """Roles of a host that was given without any."""
+    if federation:
+        return frozenset[Role](("etcd", "controlplane"))
+    return frozenset(ROLES) if first else frozenset[Role](("worker",))
+
+
+def _check_federation_flags(federation: FederationSettings, problems: Problems) -> None:
+    """The checks of ``_federation`` for values that came as flags."""
+    checks = [("--zone", syntax.domain(federation.zone))]
+    checks += [("--server", syntax.name_server(server)) for server in federation.servers]
+    checks += [("--transfer-server", syntax.name_server(server)) for server in federation.transfer_servers]
+    for flag, wrong in checks:
+        if wrong:
+            problems.add(None, f"{flag}: {wrong}")
 
 
 def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host | None:
@@ -145,8 +184,19 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
     if (node := spec.section("api").children.get("port")) is not None:
         places["port"] = node
+    if (node := spec.get("federation")) is not None:
+        places["federation"] = node
     environment = Environment(
-        name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec), _services(spec)
+        name,
+        hosts,
+        version,
+        labels,
+        _network(spec),
+        _dns(spec),
+        _api(spec),
+        _ingress(spec),
+        _services(spec),
+        _federation(spec),
     )
     spec.finish()
     root.finish()
@@ -162,8 +212,7 @@ def _network(spec: Section) -> Network:
         section.text("podCIDR", default.pod_cidr, syntax.cidr),
         section.text("serviceCIDR", default.service_cidr, syntax.cidr),
     )
-    seconds = section.number("checkSeconds", default.check_seconds, 5, 3600)
-    out = Network(pods, services, cast("Mode", mode), seconds)
+    out = Network(pods, services, cast("Mode", mode))
     section.finish()
     return out
 
@@ -233,6 +282,30 @@ def _services(spec: Section) -> ServiceSettings:
     default = section.flag("default", default=True) if section.get("default") is not None else None
     section.finish()
     return ServiceSettings(default)
+
+
+def _federation(spec: Section) -> FederationSettings | None:
+    if spec.get("federation") is None:
+        return None
+    section = spec.section("federation")
+    default = FederationSettings("")
+
+    def one_of(known: tuple[str, ...]) -> Callable[[str], str]:
+        return lambda text: "" if text in known else f"must be {' or '.join(known)}, not {text!r}"
+
+    if section.get("zone") is None:
+        section.bad("zone", "is required")
+    out = FederationSettings(
+        section.text("zone", "", syntax.domain),
+        cast("Provider", section.text("provider", default.provider, one_of(PROVIDERS))),
+        section.texts("servers", syntax.name_server),
+        section.texts("transferServers", syntax.name_server),
+        section.number("ttl", default.ttl, MIN_TTL, MAX_TTL),
+        cast("Offline", section.text("offline", default.offline, one_of(OFFLINE))),
+        cast("WhenNone", section.text("whenNone", default.when_none, one_of(WHEN_NONE))),
+    )
+    section.finish()
+    return out
 
 
 def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:

@@ -18,19 +18,18 @@ LOCAL_API: Final = f"https://127.0.0.1:{LOCAL_API_PORT}"
 Mode = Literal["routed", "none"]
 ExternalNames = Literal["allow", "deny"]
 TlsRedirect = Literal["auto", "off"]
+Provider = Literal["rfc2136", "none"]
+Offline = Literal["drop", "keep"]
+WhenNone = Literal["keep", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's.
-
-    ``check_seconds``: how often each host checks that its pods reach DNS, the API and pods of other hosts.
-    """
+    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's."""
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
     mode: Mode = "routed"
-    check_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,26 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FederationSettings:
+    """What makes an environment a federation. ``zone`` is the public DNS zone of its names.
+
+    ``provider``: how names get there; ``none`` publishes no names. ``servers`` and ``transfer_servers`` are addresses
+    of primary name servers with or without a port; () transfers from ``servers``. ``ttl`` in seconds. ``offline``: what
+    happens to the addresses of a member that does not answer, ``when_none``: to the last ones of a name.
+    """
+
+    zone: str
+    provider: Provider = "rfc2136"
+    servers: tuple[str, ...] = ()
+    transfer_servers: tuple[str, ...] = ()
+    ttl: int = 30
+    offline: Offline = "drop"
+    when_none: WhenNone = "keep"
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """A whole environment; hosts stay in the file's order."""
+    """A whole environment; hosts stay in the file's order. ``federation`` is None for all but federations."""
 
     name: str
     hosts: tuple[Host, ...]
@@ -104,6 +121,7 @@ class Environment:
     api: Api = field(default_factory=Api)
     ingress: IngressSettings = field(default_factory=IngressSettings)
     services: ServiceSettings = field(default_factory=ServiceSettings)
+    federation: FederationSettings | None = None
 
     def host(self, name: str) -> Host | None:
         """The host of that name, or None."""
@@ -119,7 +137,17 @@ class Environment:
 
     def carries_load_balancers(self, host: Host) -> bool:
         """Whether the host is one of those that ``spec.ingress.hosts`` selects."""
-        return self.ingress.wants(host)
+        return not self.is_federation and self.ingress.wants(host)
+
+    @property
+    def is_federation(self) -> bool:
+        """Whether it runs a federation: a control plane for members' objects, without workloads of its own."""
+        return self.federation is not None
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether workloads run in it; in a federation none do."""
+        return not self.is_federation
 
     @property
     def has_workers(self) -> bool:

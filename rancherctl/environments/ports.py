@@ -13,7 +13,7 @@ Port = tuple[str, int]
 def taken(environment: Environment, host: Host) -> dict[Port, str]:
     """(protocol, port) → what uses it on this host, without the API's port."""
     out: dict[Port, str] = {
-        ("tcp", port): user for component in components_of(host) for port, user in component.ports.items()
+        ("tcp", port): user for component in components_of(environment, host) for port, user in component.ports.items()
     }
     return out | {(use.protocol, use.port): use.use for spec in host_roles(environment, host) for use in spec.ports}
 
@@ -26,7 +26,11 @@ def reserved(environment: Environment) -> dict[Port, str]:
     out: dict[Port, str] = {("tcp", 22): "ssh", ("udp", 4789): "the pod network (VXLAN)"}
     for host in environment.hosts:
         out |= {("tcp", host.ssh.port or 22): "ssh"}
-        out |= {("tcp", port): user for component in components_of(host) for port, user in component.ports.items()}
+        out |= {
+            ("tcp", port): user
+            for component in components_of(environment, host)
+            for port, user in component.ports.items()
+        }
     return out | {("tcp", environment.api.port): "the API"}
 
 

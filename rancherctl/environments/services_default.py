@@ -20,6 +20,8 @@ KEY: Final = "services_default"
 
 def settled(environment: Environment, markers: Iterable[Mapping[str, Any]]) -> Environment:
     """The environment with the value that applies; ``markers`` are those of its hosts, {} for a host without one."""
+    if environment.is_federation:
+        return replace(environment, services=ServiceSettings(False))
     if environment.services.default is not None:
         return environment
     ours = [marker for marker in markers if marker.get("environment") == environment.name]

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 from rancherctl.contract import AGENT_PREFIX, API_GROUP
 from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.names import is_dns_label, is_dns_name, is_label_key, is_label_value
-from rancherctl.net import is_ip, parse_ip, parse_network, split_server
+from rancherctl.net import is_ip, parse_ip, parse_network, parse_port, split_host_port
 
 _USER = re.compile(r"\w(?:[-\w.@+\\]{0,253}[-\w.+])?")
 _SSH_HOST = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
@@ -85,10 +85,16 @@ def secret(text: str) -> str:
 
 
 def resolver(text: str) -> str:
-    """Upstream resolver as ``IP``, ``IP:PORT`` or ``[IPv6]:PORT``; the port is 53 by default."""
-    if split_server(text, 53) is not None:
-        return ""
-    return f"{text!r} is not a resolver: write IP, IP:PORT or [IPv6]:PORT"
+    """IP address of an upstream resolver, which answers on port 53."""
+    return "" if is_ip(text) else f"{text!r} is not the address of a resolver (an IP address without a port)"
+
+
+def name_server(text: str) -> str:
+    """A primary name server: an IP address or a host name, with a port if it is not 53."""
+    host, port = split_host_port(text)
+    if port is not None and parse_port(port) is None:
+        return f"{port!r} is not a port"
+    return "" if is_ip(host) or is_dns_name(host) else f"{text!r} is not the address of a name server"
 
 
 def san(text: str) -> str:

@@ -74,7 +74,7 @@ class WantedCopies:
 
     ``selected``: objects that go there. ``deselected``: uid of objects that exist in the federation and do not go
     there. ``uncertain``: objects whose selector cannot be read, which stay as they are. ``force``: deletes that are
-    held go this time.
+    held go this time. ``leave``: "keep" or "delete": the member leaves, and all its copies are released or deleted.
     """
 
     federation: str
@@ -84,6 +84,7 @@ class WantedCopies:
     uncertain: Mapping[ObjectId, Federated] = field(default_factory=dict)
     tombstones: Mapping[ObjectId, Tombstone] = field(default_factory=dict)
     force: bool = False
+    leave: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ def up_to_date(source: Federated, copy: CopyView, federation_uid: str) -> bool:
 
 def plan(wanted: WantedCopies, copies: Mapping[ObjectId, CopyView], *, first_look: bool) -> MemberPlan:
     """Steps for one member whose ``copies`` are known completely. A first look deletes nothing."""
+    if wanted.leave:
+        return MemberPlan(() if first_look else tuple(_leaving(wanted, copies)))
     steps: list[Step] = []
     states: dict[ObjectId, CopyState] = {}
     selected = {**wanted.selected, **{i: f for i, f in wanted.uncertain.items() if i in copies}}
@@ -175,8 +178,16 @@ def _removals(
     return [step for step in steps if step.copy and not step.copy.deleting], frozenset(done), tuple(sorted(orphans))
 
 
+def _leaving(wanted: WantedCopies, copies: Mapping[ObjectId, CopyView]) -> Iterable[Step]:
+    """Every copy goes, namespaces last: deleted, or released."""
+    for _, copy in sorted(copies.items(), key=_order, reverse=True):
+        if copy.federation_uid == wanted.federation_uid and not copy.deleting:
+            yield _removal(copy, wanted.leave == "keep", "the member leaves the federation")
+
+
 def _removal(copy: CopyView, orphan: bool, why: str) -> Step:
-    if orphan or copy.adopted:
+    if orphan or copy.adopted or copy.id.kind == "Namespace":
+        # A Namespace may hold objects that the federation cannot see: it never deletes one.
         return Step(Verb.RELEASE, copy.id, copy=copy, why=f"{why}; it was there before" if copy.adopted else why)
     return Step(Verb.DELETE, copy.id, copy=copy, why=why)
 
@@ -186,9 +197,12 @@ def _order(item: tuple[ObjectId, object]) -> tuple[bool, str]:
     return item[0].kind != "Namespace", item[0].key
 
 
-def counts(states: Iterable[CopyState]) -> dict[str, int]:
-    """``wanted``, ``inSync``, ``conflicts`` and ``pending`` of a member, as its Cluster's status has them."""
-    found = list(states)
+def counts(states: Mapping[ObjectId, CopyState]) -> dict[str, int]:
+    """``wanted``, ``inSync``, ``conflicts`` and ``pending`` of a member, as its Cluster's status has them.
+
+    Namespaces are not counted: they only hold the others.
+    """
+    found = [state for object_id, state in states.items() if object_id.kind != "Namespace"]
     return {
         "wanted": len(found),
         "inSync": sum(s.state is State.IN_SYNC for s in found),

@@ -23,13 +23,17 @@ MAX_ADDRESSES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member as its Cluster and its worker show it. ``addresses``: networks that it may publish."""
+    """A member as its Cluster and its worker show it. ``addresses``: networks that it may publish.
+
+    ``leaving``: its names are being taken away; ``leave``: they are gone, and its copies are to be kept or deleted.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
     drained: bool = False
     leaving: bool = False
+    leave: str = ""
     force: bool = False
     topology: Topology = field(default_factory=lambda: Topology(Place(), {}))
     view: MemberView = field(default_factory=lambda: MemberView(""))

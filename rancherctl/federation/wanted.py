@@ -22,7 +22,7 @@ def travels(source: Federated) -> bool:
 
 def selects(source: Federated, member: Member) -> bool | None:
     """Whether an object goes to a member; None if its selector cannot be read."""
-    if not travels(source) or member.leaving:
+    if not travels(source):
         return False
     selector = source.options.selector
     return None if selector is None else selector.matches(member.labels)
@@ -55,6 +55,8 @@ def _for_member(
     member: Member,
     pending: Mapping[ObjectId, PendingEntry],
 ) -> WantedCopies:
+    if member.leave:
+        return WantedCopies(federation, federation_uid, leave=member.leave)
     selected: dict[ObjectId, Federated] = {}
     deselected: dict[ObjectId, str] = {}
     uncertain: dict[ObjectId, Federated] = {}

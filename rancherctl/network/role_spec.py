@@ -22,6 +22,7 @@ SPEC: Final = RoleSpec(
     title="pod network",
     module="rancherctl.network.host_role",
     tables=(tables.NODES,),
+    in_federation=True,
     units=(NETWORK_UNIT,),
     paths=(CNI_CONFIG, SYSCTL_CONFIG),
     devices=(VXLAN_DEVICE,),

@@ -5,6 +5,7 @@ What they write outside their own namespace is limited to statuses, Events and a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from rancherctl.contract import COPY_LABEL, NAMESPACE
@@ -38,6 +39,7 @@ ROSTER: Final = ControllerSpec(
     "roster",
     (NODES, LEASES, CONFIGMAPS),
     (Right("", "configmaps", ("create", "update"), namespace=NAMESPACE),),
+    in_federation=True,
 )
 HOST_OBJECTS: Final = ControllerSpec(
     "host-objects",
@@ -46,6 +48,7 @@ HOST_OBJECTS: Final = ControllerSpec(
         Right(LEASES.resource.group, "leases", ("create", "delete"), namespace=NAMESPACE),
         Right("", "configmaps", ("create", "delete"), namespace=NAMESPACE),
     ),
+    in_federation=True,
 )
 INGRESS_STATUSES: Final = ControllerSpec(
     "ingress-statuses",
@@ -64,10 +67,10 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
         Right(CSRS.resource.group, "certificatesigningrequests/approval", ("update",)),
         Right(CSRS.resource.group, "signers", ("approve",), SIGNERS),
     ),
+    in_federation=True,
 )
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
-POD_PATHS: Final = ControllerSpec("pod-paths", (NODES, CONFIGMAPS), (Right("", "nodes/status", ("patch",)),))
 SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
 """It writes in the namespaces of hosts only, see ``COPY_RIGHTS``.
 
@@ -84,10 +87,14 @@ CONTROLLERS: Final = (
     CERTIFICATE_REQUESTS,
     NETWORK_POLICIES,
     SECRET_COPIES,
-    POD_PATHS,
 )
 
 
-def controller_rights() -> tuple[Right, ...]:
+def controllers_of(*, federation: bool) -> tuple[ControllerSpec, ...]:
+    """The controllers of an environment. Those of a federation leave statuses to ``rancherctl-federation``."""
+    return tuple(spec for spec in CONTROLLERS if spec.in_federation or not federation)
+
+
+def controller_rights(specs: Iterable[ControllerSpec] = CONTROLLERS) -> tuple[Right, ...]:
     """What the process that runs the controllers may do."""
-    return (ELECTION, *(r for spec in CONTROLLERS for r in (*map(reading, spec.tables), *spec.rights)))
+    return (ELECTION, *(r for spec in specs for r in (*map(reading, spec.tables), *spec.rights)))

@@ -71,7 +71,7 @@ def create(
     """
     from rancherctl.cli.env.environment_file import from_hosts, requested_environment
     from rancherctl.cli.env.ssh_login import SshLogin
-    from rancherctl.errors import ConflictError, UsageError
+    from rancherctl.errors import UsageError
 
     run = current(output=output)
     if file:
@@ -94,6 +94,15 @@ def create(
         environment = from_hosts(run, name, host or (), kubernetes, SshLogin(identity, ssh_config, jump, ssh_client))
     else:
         raise UsageError("missing name of the environment", hint="rancherctl env create NAME --host …, or -f FILE")
+    create_environment(run, environment, bundle, timeout, dry_run=dry_run, wait=not no_wait)
+
+
+def create_environment(
+    run: CommandRun, environment: Environment, bundle: str | None, timeout: float, *, dry_run: bool, wait: bool
+) -> None:
+    """Create an environment, or resume its interrupted create; ConflictError if another one has its name."""
+    from rancherctl.errors import ConflictError
+
     if dry_run:
         _plan(run, environment, bundle)
         return
@@ -105,7 +114,7 @@ def create(
                 f"rancherctl env show {environment.name}",
             )
         run.say(f"{environment.name}: resuming an interrupted create")
-    _apply(run, environment, bundle, timeout, break_lock=False, wait=not no_wait)
+    _apply(run, environment, bundle, timeout, break_lock=False, wait=wait)
 
 
 def apply_(

@@ -12,7 +12,7 @@ from rancherctl.cli.context import CommandRun
 from rancherctl.cli.env.ssh_login import SshLogin, absolute
 from rancherctl.environments.document import MAX_BYTES
 from rancherctl.environments.inventory import Loaded, from_flags, load
-from rancherctl.environments.model import Environment
+from rancherctl.environments.model import Environment, FederationSettings
 from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.hosts.model import Host
 
@@ -51,9 +51,17 @@ def from_file(run: CommandRun, file: str) -> Environment:
     return expand_paths(_show_warnings(run, load(text, "standard input" if file == "-" else file)), path.parent)
 
 
-def from_hosts(run: CommandRun, name: str, hosts: Sequence[str], version: str, login: SshLogin) -> Environment:
+def from_hosts(
+    run: CommandRun,
+    name: str,
+    hosts: Sequence[str],
+    version: str,
+    login: SshLogin,
+    federation: FederationSettings | None = None,
+) -> Environment:
     """The environment of ``NAME --host …``."""
-    return _show_warnings(run, from_flags(name, hosts, version=version, ssh=login.address()))
+    loaded = from_flags(name, hosts, version=version, ssh=login.address(), federation=federation)
+    return _show_warnings(run, loaded)
 
 
 def expand_paths(environment: Environment, base: Path) -> Environment:

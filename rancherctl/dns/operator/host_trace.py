@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rancherctl.dns import upstreams
 from rancherctl.dns.lookup import Answer
 from rancherctl.dns.search import Resolver
 
@@ -88,4 +87,8 @@ class HostTrace:
 
 def upstream_states(section: Mapping[str, Any]) -> tuple[UpstreamState, ...]:
     """The upstreams as the agent of a host reports them (``upstreams`` of the DNS role's section)."""
-    return tuple(UpstreamState(server, why) for server, why in upstreams.reported(section))
+    used: Sequence[str] = section.get("used") or ()
+    dead: Sequence[str] = section.get("dead") or ()
+    return tuple(
+        UpstreamState(server, "does not answer" if server in dead else "") for server in dict.fromkeys((*used, *dead))
+    )

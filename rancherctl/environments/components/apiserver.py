@@ -16,6 +16,7 @@ AUTHENTICATION = f"{places.ETC}/apiserver-authentication.yaml"
 AUDIT_POLICY = f"{places.ETC}/audit-policy.yaml"
 AUDIT_LOGS = f"{places.LOG}/audit"
 AUDIT_LOG = "audit.log"
+FEDERATION_NODE_PORTS = "10000-65535"
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
 
 
@@ -74,6 +75,8 @@ def flags(environment: Environment, host: Host) -> dict[str, str]:
         "proxy-client-key-file": places.key("front-proxy-client"),
         "allow-privileged": "true",
         "profiling": "false",
+        # nothing listens on a federation's node ports; its Services need more than the default range has
+        **({"service-node-port-range": FEDERATION_NODE_PORTS} if environment.is_federation else {}),
     }
 
 

@@ -11,6 +11,21 @@ OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
 HOME = f"{places.DATA}/kube"
 FLEX = f"{HOME}/volumeplugins"
 SCHEDULER_CONFIG = f"{places.ETC}/kube-scheduler.yaml"
+FEDERATION_CONTROLLERS = (
+    "namespace-controller",
+    "resourcequota-controller",
+    "certificatesigningrequest-signing-controller",
+    "certificatesigningrequest-approving-controller",
+    "certificatesigningrequest-cleaner-controller",
+    "clusterrole-aggregation-controller",
+    "validatingadmissionpolicy-status-controller",
+    "node-ipam-controller",
+    "node-lifecycle-controller",
+    "ttl-controller",
+)
+"""All that a federation runs: what is not listed would start pods, fill in endpoints, or end the deletion of objects
+whose copies shall stay (the garbage collector). A list, because ``*,-x`` starts every controller of the next version.
+"""
 
 
 def _common(name: str) -> dict[str, str]:
@@ -44,6 +59,7 @@ def controller_manager_flags(environment: Environment) -> dict[str, str]:
         "use-service-account-credentials": "true",
         "leader-elect": "true",
         "flex-volume-plugin-dir": FLEX,  # created at start; the default is not writable
+        **({"controllers": ",".join(FEDERATION_CONTROLLERS)} if environment.is_federation else {}),
     }
 
 
@@ -74,22 +90,30 @@ def _service(
     )
 
 
+def _server(environment: Environment) -> str:
+    return f"https://127.0.0.1:{environment.api.port}"
+
+
 def resources(environment: Environment) -> tuple[Resource, ...]:
-    """Both managers on a control-plane host, apart from certificates and programs."""
-    server = f"https://127.0.0.1:{environment.api.port}"
-    scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
-    del scheduler_flags["profiling"]  # set in the configuration file; both together are refused
+    """kube-controller-manager on a control-plane host, apart from its certificate and program."""
     manager_flags = controller_manager_flags(environment)
     manager = _service(
         environment, "kube-controller-manager", "controller manager", manager_flags, (places.SA_KEY, places.CA_KEY)
     )
-    scheduler = _service(environment, "kube-scheduler", "scheduler", scheduler_flags, (SCHEDULER_CONFIG,))
     return (
         Directory(HOME, 0o700, OWNER),
         Directory(FLEX, 0o700, OWNER),
-        kubeconfig("kube-controller-manager", server=server, owner=OWNER),
-        kubeconfig("kube-scheduler", server=server, owner=OWNER),
-        yaml_file(SCHEDULER_CONFIG, scheduler_config()),
+        kubeconfig("kube-controller-manager", server=_server(environment), owner=OWNER),
         *units.resources(manager),
-        *units.resources(scheduler),
+    )
+
+
+def scheduler_resources(environment: Environment) -> tuple[Resource, ...]:
+    """kube-scheduler on a control-plane host, apart from its certificate and program."""
+    flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
+    del flags["profiling"]  # set in the configuration file; both together are refused
+    return (
+        kubeconfig("kube-scheduler", server=_server(environment), owner=OWNER),
+        yaml_file(SCHEDULER_CONFIG, scheduler_config()),
+        *units.resources(_service(environment, "kube-scheduler", "scheduler", flags, (SCHEDULER_CONFIG,))),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from rancherctl import contract
 from rancherctl.bundle.layout import binary_dir
-from rancherctl.contract import CONTROLLER_NAME
+from rancherctl.contract import CONTROLLER_NAME, FEDERATION_CONTROLLER
 
 ETC: Final = contract.ETC
 PKI: Final = contract.PKI
@@ -31,6 +31,7 @@ UNITS: Final = contract.UNITS
 ETCD_USER: Final = "rancherctl-etcd"
 KUBE_USER: Final = "rancherctl-kube"
 CONTROLLER_USER: Final = CONTROLLER_NAME
+FEDERATION_USER: Final = FEDERATION_CONTROLLER
 
 
 def crt(name: str) -> str:

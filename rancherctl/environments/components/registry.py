@@ -48,6 +48,7 @@ def _on_control_plane(host: Host) -> bool:
 class Component:
     """A component: the phase that installs it, the hosts that run it, and its TCP ports there (port → user).
 
+    ``in_federation``: whether federations have it, too.
     The API's own port is not listed: the environment's file chooses it.
     """
 
@@ -55,6 +56,7 @@ class Component:
     resources: Callable[[Inputs], tuple[Resource, ...]]
     runs_on: Callable[[Host], bool] = _everywhere
     ports: Mapping[int, str] = field(default_factory=dict)
+    in_federation: bool = True
 
 
 COMPONENTS: Final = (
@@ -69,7 +71,14 @@ COMPONENTS: Final = (
         "control-plane",
         lambda i: managers.resources(i.environment),
         _on_control_plane,
-        {10257: "kube-controller-manager", 10259: "kube-scheduler"},
+        {10257: "kube-controller-manager"},
+    ),
+    Component(
+        "control-plane",
+        lambda i: managers.scheduler_resources(i.environment),
+        _on_control_plane,
+        {10259: "kube-scheduler"},
+        in_federation=False,
     ),
     Component("nodes", lambda i: balancer.resources(i.environment), ports={LOCAL_API_PORT: "the API balancer"}),
     Component("nodes", lambda i: containerd.resources(i.environment, i.machine)),
@@ -83,10 +92,12 @@ COMPONENTS: Final = (
         "nodes",
         lambda i: kube_proxy.resources(i.environment, i.host),
         ports={kube_proxy.METRICS_PORT: "kube-proxy", kube_proxy.HEALTH_PORT: "kube-proxy"},
+        in_federation=False,  # it would refuse connections to members' addresses from the federation's own hosts
     ),
 )
 
 
-def components_of(host: Host) -> tuple[Component, ...]:
+def components_of(environment: Environment, host: Host) -> tuple[Component, ...]:
     """The components that run on a host."""
-    return tuple(component for component in COMPONENTS if component.runs_on(host))
+    here = (component for component in COMPONENTS if component.runs_on(host))
+    return tuple(component for component in here if component.in_federation or not environment.is_federation)

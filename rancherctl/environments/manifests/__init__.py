@@ -6,7 +6,7 @@ objects.
 
 from __future__ import annotations
 
-from rancherctl.environments.manifests import base, policies, rights
+from rancherctl.environments.manifests import base, federation, policies, rights
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 
@@ -14,9 +14,10 @@ from rancherctl.kube.client import Json
 def manifests(environment: Environment) -> tuple[Json, ...]:
     """All of them, in the order in which they can be created."""
     return (
-        *base.namespaces(),
+        *base.namespaces(environment),
         *base.services(environment),
-        *rights.cluster_wide(),
+        *rights.cluster_wide(environment),
         *rights.per_host(environment),
         *policies.policies(environment),
+        *(federation.federation() if environment.is_federation else ()),
     )

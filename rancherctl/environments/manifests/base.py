@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rancherctl.contract import INGRESS_CONTROLLER, NAMESPACE
+from rancherctl.contract import FEDERATION_CONTROLLER, INGRESS_CONTROLLER, NAMESPACE
 from rancherctl.environments.dump import dump, portable
 from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
@@ -27,16 +27,20 @@ def meta(name: str, namespace: str = "") -> Json:
     return out
 
 
-def namespaces() -> list[Json]:
-    """The namespaces of rancherctl and of operators."""
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name)} for name in (SYSTEM, OPERATORS)]
+def namespaces(environment: Environment) -> list[Json]:
+    """The namespaces of rancherctl, of operators, and in a federation that of the credentials of its members."""
+    names = (SYSTEM, OPERATORS, *((FEDERATION_CONTROLLER,) if environment.is_federation else ()))
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name)} for name in names]
 
 
 def services(environment: Environment) -> list[Json]:
     """The IngressClass, and kube-dns without endpoints.
 
-    kube-dns reserves the cluster IP on which each host's DNS server answers.
+    kube-dns reserves the cluster IP on which each host's DNS server answers. A federation has neither DNS servers nor
+    load balancers.
     """
+    if environment.is_federation:
+        return []
     dns = {
         "apiVersion": "v1",
         "kind": "Service",

@@ -37,6 +37,8 @@ _BOUND: Final = "object.spec.boundObjectRef"
 
 def policies(environment: Environment) -> list[Json]:
     """All policies with their bindings."""
+    if environment.is_federation:
+        return [*refresh_tokens(), *_nodes()]
     return [
         *refresh_tokens(),
         *_nodes(),
@@ -46,7 +48,7 @@ def policies(environment: Environment) -> list[Json]:
     ]
 
 
-def _policy(
+def policy(
     name: str,
     resources: Sequence[str],
     operations: Sequence[str],
@@ -54,19 +56,28 @@ def _policy(
     validations: Mapping[str, str],
     *,
     failure: str = "Fail",
+    group: str = "",
+    versions: Sequence[str] = ("v1",),
+    action: str = "Deny",
 ) -> list[Json]:
-    """A policy for core objects and its binding. ``who``: CEL expression that selects callers.
+    """A policy for objects of one API group and its binding. ``who``: CEL expression that selects callers.
 
-    ``validations``: CEL expression → message.
+    ``validations``: CEL expression → message; ``action``: ``Deny`` or ``Warn``.
     """
-    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": list(operations), "resources": list(resources)}]
+    rule = {
+        "apiGroups": [group],
+        "apiVersions": list(versions),
+        "operations": list(operations),
+        "resources": list(resources),
+    }
+    rules = [rule]
     spec = {
         "failurePolicy": failure,
         "matchConstraints": {"resourceRules": rules},
         "matchConditions": [{"name": "who", "expression": who}],
         "validations": [{"expression": expression, "message": message} for expression, message in validations.items()],
     }
-    binding = {"policyName": name, "validationActions": ["Deny"]}
+    binding = {"policyName": name, "validationActions": [action]}
     return [
         {"apiVersion": f"{ADMISSION}/v1", "kind": "ValidatingAdmissionPolicy", "metadata": meta(name), "spec": spec},
         {
@@ -97,7 +108,7 @@ def _service_ports(environment: Environment) -> list[Json]:
         f"{first}-{last}; choose others"
     )
     validations = {f"object.spec.?ports.orValue([]).all(p, !{refused} || ({before}))": message}
-    return _policy("rancherctl-service-ports", ["services"], ["CREATE", "UPDATE"], who, validations)
+    return policy("rancherctl-service-ports", ["services"], ["CREATE", "UPDATE"], who, validations)
 
 
 def _service_addresses(environment: Environment) -> list[Json]:
@@ -114,7 +125,7 @@ def _service_addresses(environment: Environment) -> list[Json]:
     message = (
         "addresses of the environment's hosts are written by its controller only, others in canonical form (RFC 5952)"
     )
-    return _policy("rancherctl-service-addresses", ["services/status"], ["UPDATE"], who, {added: message})
+    return policy("rancherctl-service-addresses", ["services/status"], ["UPDATE"], who, {added: message})
 
 
 def refresh_tokens() -> list[Json]:
@@ -131,7 +142,7 @@ def refresh_tokens() -> list[Json]:
         ),
         bound: "operators' tokens must be bound to one of their sessions",
     }
-    return _policy("rancherctl-refresh-tokens", ["serviceaccounts/token"], ["CREATE"], who, validations)
+    return policy("rancherctl-refresh-tokens", ["serviceaccounts/token"], ["CREATE"], who, validations)
 
 
 def _kept(part: str, key: str) -> str:
@@ -147,7 +158,7 @@ def _node_drain() -> list[Json]:
             "annotations", DRAIN_ANNOTATION
         ): f"{DRAIN_ANNOTATION} is set by `rancherctl env host-drain`, not by hosts"
     }
-    return _policy(
+    return policy(
         "rancherctl-node-drain", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], _HOSTS, validations, failure="Ignore"
     )
 
@@ -175,6 +186,6 @@ def _nodes() -> list[Json]:
     validations[f"{joining} || ({all_in(now, before)} && {all_in(before, now)})"] = (
         "a Node keeps the addresses with which it joined (to change them, delete the Node and restart its kubelet)"
     )
-    return _policy(
+    return policy(
         "rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], _HOSTS, validations, failure="Ignore"
     )

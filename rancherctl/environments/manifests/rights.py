@@ -14,8 +14,8 @@ from rancherctl.environments.manifests.base import SYSTEM, meta
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 from rancherctl.kube.rbac import rule, rules
-from rancherctl.roles.controllers import COPY_RIGHTS, controller_rights
-from rancherctl.roles.registry import agent_rights, own_rights
+from rancherctl.roles.controllers import COPY_RIGHTS, controller_rights, controllers_of
+from rancherctl.roles.registry import ROLES, agent_rights, own_rights
 
 RBAC = "rbac.authorization.k8s.io"
 AGENT, CONTROLLER = AGENT_PREFIX.removesuffix(":"), CONTROLLER_IDENTITY
@@ -43,9 +43,11 @@ def binding(name: str, to: str, kind: str, subject: str, namespace: str = "", *,
     }
 
 
-def cluster_wide() -> list[Json]:
+def cluster_wide(environment: Environment) -> list[Json]:
     """Rights that do not depend on the hosts."""
-    agent, controller = agent_rights(), controller_rights()
+    federation = environment.is_federation
+    agent = agent_rights(spec for spec in ROLES if spec.in_federation or not federation)
+    controller = controller_rights(controllers_of(federation=federation))
     return [
         role(AGENT, rules(agent)),
         binding(AGENT, AGENT, "Group", AGENT_GROUP),

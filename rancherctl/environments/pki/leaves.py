@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, CONTROLLER_IDENTITY
+from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, CONTROLLER_IDENTITY, FEDERATION_IDENTITY
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.environments.syntax import canonical
@@ -18,6 +18,7 @@ ROOT = "root:root"
 ETCD = f"{places.ETCD_USER}:{places.ETCD_USER}"
 KUBE = f"{places.KUBE_USER}:{places.KUBE_USER}"
 CONTROLLER = f"{places.CONTROLLER_USER}:{places.CONTROLLER_USER}"
+FEDERATION = f"{places.FEDERATION_USER}:{places.FEDERATION_USER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ def leaves(environment: Environment, host: Host) -> tuple[Leaf, ...]:
     """All leaves of a host, sorted by name."""
     out = [
         Leaf("kubelet", "ca", f"system:node:{host.name}", "system:nodes", self_renewed=True),
-        Leaf("kube-proxy", "ca", "system:kube-proxy"),
         Leaf("agent", "ca", f"{AGENT_PREFIX}{host.name}", AGENT_GROUP, self_renewed=True),
     ]
+    if not environment.is_federation:
+        out.append(Leaf("kube-proxy", "ca", "system:kube-proxy"))
     if host.is_a("etcd"):
         out += _etcd(host)
     if host.is_a("controlplane"):
@@ -73,7 +75,12 @@ def _etcd(host: Host) -> list[Leaf]:
 
 def _control_plane(environment: Environment) -> list[Leaf]:
     names, addresses = api_names(environment)
+    if environment.is_federation:
+        own = [Leaf("federation", "ca", FEDERATION_IDENTITY, owner=FEDERATION)]
+    else:
+        own = [Leaf("kube-scheduler", "ca", "system:kube-scheduler", owner=KUBE)]
     return [
+        *own,
         Leaf(
             "apiserver", "ca", "kube-apiserver", server=True, client=False, names=names, addresses=addresses, owner=KUBE
         ),
@@ -81,7 +88,6 @@ def _control_plane(environment: Environment) -> list[Leaf]:
         Leaf("apiserver-kubelet-client", "ca", "rancherctl:apiserver", owner=KUBE),
         Leaf("front-proxy-client", "front-proxy-ca", "front-proxy-client", owner=KUBE),
         Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", owner=KUBE),
-        Leaf("kube-scheduler", "ca", "system:kube-scheduler", owner=KUBE),
         Leaf("controller", "ca", CONTROLLER_IDENTITY, owner=CONTROLLER),
         Leaf("admin", "ca", "rancherctl:admin", "rancherctl:admins"),
     ]

@@ -43,7 +43,15 @@ STOP_ORDER: Final = (
         "rancherctl-certificates.timer",
         *(
             places.unit(name)
-            for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
+            for name in (
+                "agent",
+                "federation",
+                "controller",
+                "kubelet",
+                "kube-proxy",
+                "kube-scheduler",
+                "kube-controller-manager",
+            )
         ),
     ),
     (places.unit("kube-apiserver"),),

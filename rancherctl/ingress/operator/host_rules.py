@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from rancherctl.ingress.haproxy.listeners import reachable
 from rancherctl.ingress.matcher import RuleTable
 from rancherctl.ingress.model import http_listeners, https_listeners, tls_id
 from rancherctl.ingress.operator.api_view import ApiView
@@ -24,9 +23,8 @@ from rancherctl.placement.place import place
 def rule_table(built: Desired, blocked: Collection[int] = ()) -> RuleTable:
     """The rules of the host that ``built`` is for, if other programs use the ports ``blocked``."""
     model = built.host.model
-    model = reachable(replace(model, listeners=tuple(x for x in model.listeners if x.port not in blocked)))
     owned = [(built.merged.owners[route.claim][0], route) for route in model.routes]
-    return RuleTable(owned, model.bare, model.tls, model.listeners)
+    return RuleTable(owned, model.bare, model.tls, [x for x in model.listeners if x.port not in blocked])
 
 
 @dataclass(frozen=True, slots=True)

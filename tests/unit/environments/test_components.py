@@ -33,6 +33,7 @@ ALL = (
     *etcd.resources(ENV, CONTROL),
     *apiserver.resources(ENV, CONTROL),
     *managers.resources(ENV),
+    *managers.scheduler_resources(ENV),
     *balancer.resources(ENV),
     *containerd.resources(ENV, V1),
     *kubelet.resources(ENV, CONTROL, V1),

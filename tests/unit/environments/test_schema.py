@@ -40,6 +40,14 @@ def schema_keys(node: dict[str, Any], path: str = "") -> dict[str, set[str]]:
     return out
 
 
+FEDERATION = """\
+metadata: {name: acme}
+spec:
+  federation: {zone: acme.example, servers: [10.0.0.53]}
+  hosts: [{name: f1, address: 10.0.0.31, roles: [etcd, controlplane]}]
+"""
+
+
 def test_parser_and_schema_have_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     known: dict[str, set[str]] = {}
     finish = Section.finish
@@ -50,6 +58,7 @@ def test_parser_and_schema_have_the_same_keys(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Section, "finish", record)
     load(FULL)
+    load(FEDERATION)
     assert known == schema_keys(SCHEMA)
 
 
@@ -58,7 +67,6 @@ def test_defaults_of_the_schema_are_those_of_the_model() -> None:
     assert spec["kubernetes"]["properties"]["version"]["default"] == DEFAULT_KUBERNETES
     assert spec["network"]["properties"]["podCIDR"]["default"] == Network().pod_cidr
     assert spec["network"]["properties"]["serviceCIDR"]["default"] == Network().service_cidr
-    assert spec["network"]["properties"]["checkSeconds"]["default"] == Network().check_seconds
     assert spec["ingress"]["properties"]["defaultClass"]["default"] == IngressSettings().default_class
     assert spec["dns"]["properties"]["domain"]["default"] == Dns().domain
     assert spec["api"]["properties"]["port"]["default"] == Api().port

@@ -40,7 +40,7 @@ def test_a_missing_copy_is_created_once_its_namespace_is_there() -> None:
 def test_copies_that_are_in_sync_need_no_write() -> None:
     made = look(wanted(WEB, NAMESPACE), [copy_of(WEB), copy_of(NAMESPACE)])
     assert made.steps == ()
-    assert counts(made.states.values()) == {"wanted": 2, "inSync": 2, "conflicts": 0, "pending": 0}
+    assert counts(made.states) == {"wanted": 1, "inSync": 1, "conflicts": 0, "pending": 0}
 
 
 def test_what_changed_on_either_side_is_updated() -> None:

@@ -86,11 +86,12 @@ def test_a_service_in_a_namespace_that_is_going_waits_for_its_own_deletion() -> 
     assert not found.deselected
 
 
-def test_a_leaving_member_gets_nothing_more() -> None:
-    leaving = member("old", leaving=True)
+def test_a_leaving_member_keeps_its_copies_until_its_names_are_gone() -> None:
     service = source_of(service_json())
-    found = wanted_copies(FEDERATION, UID, [service], {"default": source_of(namespace_json())}, [leaving], {})
-    assert found["old"].deselected == {service.id: service.meta.uid}
+    leaving = [member("old", leaving=True), member("gone", leaving=True, leave="keep")]
+    found = wanted_copies(FEDERATION, UID, [service], {"default": source_of(namespace_json())}, leaving, {})
+    assert service.id in found["old"].selected  # its names go first
+    assert (found["gone"].leave, found["gone"].selected) == ("keep", {})
 
 
 def test_stored_tombstones_are_read_back_and_damaged_ones_delete_nothing() -> None:

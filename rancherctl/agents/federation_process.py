@@ -1,0 +1,59 @@
+"""The process ``rancherctl-federation``: an election of its own, and the Hub where it leads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rancherctl import __version__
+from rancherctl.agents.clock import boottime, micro_time
+from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.controller_process import Cluster, ControllerProcess
+from rancherctl.agents.fence import Fenced
+from rancherctl.agents.leader import Leader
+from rancherctl.contract import FEDERATION_CONTROLLER
+from rancherctl.federation.hub import Hub, HubOptions
+from rancherctl.federation.model import FederationSettings
+from rancherctl.kube.rest import RestClient
+
+
+def federation_settings(config: AgentConfig, uid: str) -> FederationSettings:
+    """What federation.json says; ``uid`` is that of the namespace kube-system."""
+    values: dict[str, Any] = dict(config.federation_settings)
+    return FederationSettings(
+        config.environment,
+        uid,
+        str(values["zone"]),
+        str(values["provider"]),
+        tuple(values["servers"]),
+        int(values["ttl"]),
+        str(values["offline"]),
+        str(values["when_none"]),
+        tuple(values["transfer_servers"]),
+    )
+
+
+def federation_process(config: AgentConfig, identity: str, notify: Callable[[str], None]) -> ControllerProcess:
+    """The process of one federation, connected through the host's API balancer."""
+    agent = f"{FEDERATION_CONTROLLER}/{__version__} ({identity})"
+
+    def connect(gate: Callable[[], object] | None = None) -> RestClient:
+        return RestClient(
+            config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate
+        )
+
+    client, wake = connect(), threading.Event()
+    leader = Leader(client, identity, lease=FEDERATION_CONTROLLER)
+    fenced = Fenced(connect(leader.check), leader.check)
+    options = HubOptions(
+        leading=lambda: leader.leading,
+        gate=leader.check,
+        wake=wake.set,
+        clock=boottime,
+        now=lambda: f"{micro_time()[:19]}Z",
+        agent=agent,
+    )
+    hub = Hub(fenced, lambda uid: federation_settings(config, uid), options)
+    return ControllerProcess(leader, [Cluster.watched(config.environment, client, [hub], wake.set)], notify, wake)

@@ -1,0 +1,1 @@
+"""``rancherctl federation``: the commands, one module for each group of them."""

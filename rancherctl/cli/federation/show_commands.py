@@ -1,0 +1,154 @@
+"""``rancherctl federation ls``, ``status``, ``services``, ``drain``, ``undrain`` and ``sync``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import current
+from rancherctl.cli.federation.options import FederationOption, federation_name
+from rancherctl.cli.options import OutputOption
+
+NamespaceOption = Annotated[
+    str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="Only this namespace; default: all namespaces.")
+]
+MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Name of a member.")]
+
+
+def ls(federation: FederationOption = "", output: OutputOption = None) -> None:
+    """List the members of a federation.
+
+    \b
+    Examples:
+      rancherctl federation ls
+      rancherctl federation ls --federation acme -o wide
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import overview
+    from rancherctl.output.federation import member_listing
+
+    run = current(output=output)
+    with api(run, federation_name(run, federation)) as client:
+        view = overview.read(client)
+    run.show(member_listing(overview.member_rows(view)))
+
+
+def status_(federation: FederationOption = "", output: OutputOption = None) -> None:
+    """Check the members of a federation: exit code 6 if one is down.
+
+    A member is down if its API cannot be used, or if its addresses do not answer although it is not drained.
+
+    \b
+    Examples:
+      rancherctl federation status
+      rancherctl federation status --federation acme -o json
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import overview
+    from rancherctl.output.federation import member_listing
+
+    run = current(output=output)
+    with api(run, federation_name(run, federation)) as client:
+        view = overview.read(client)
+    down = [name for name, member in view.members.items() if overview.down(member)]
+    run.show(member_listing(overview.member_rows(view), down))
+
+
+def services(
+    name: Annotated[str, typer.Argument(metavar="[SERVICE]", help="NAME or NAMESPACE/NAME; default: all.")] = "",
+    namespace: NamespaceOption = "",
+    federation: FederationOption = "",
+    output: OutputOption = None,
+) -> None:
+    """List federated Services; of one, each member's part, and why an address is or is not published.
+
+    \b
+    Examples:
+      rancherctl federation services
+      rancherctl federation services shop/web
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import overview
+    from rancherctl.output.federation import federated_listing, federated_record
+
+    run = current(output=output)
+    with api(run, federation_name(run, federation)) as client:
+        view = overview.read(client)
+    if name:
+        row = overview.service_detail(view.service(name, namespace))
+        run.show(federated_record(row, overview.service_text(row)))
+    else:
+        run.show(federated_listing(overview.service_rows(view, namespace)))
+
+
+def drain(member: MemberArgument, federation: FederationOption = "", output: OutputOption = None) -> None:
+    """Take a member out of the public names; its copies stay, and it gets no new ones.
+
+    \b
+    Examples:
+      rancherctl federation drain frankfurt
+      rancherctl federation drain frankfurt --federation acme
+    """
+    _suspend(member, federation, output, suspended=True)
+
+
+def undrain(member: MemberArgument, federation: FederationOption = "", output: OutputOption = None) -> None:
+    """Put a drained member back into the public names.
+
+    \b
+    Examples:
+      rancherctl federation undrain frankfurt
+      rancherctl federation undrain frankfurt --federation acme
+    """
+    _suspend(member, federation, output, suspended=False)
+
+
+def _suspend(member: str, federation: str, output: str | None, *, suspended: bool) -> None:
+    from rancherctl.cli.api import api
+    from rancherctl.federation.cluster import CLUSTERS
+    from rancherctl.federation.operator import overview
+
+    run = current(output=output)
+    with api(run, federation_name(run, federation)) as client:
+        found = overview.read(client).member(member)
+        if found.suspended != suspended:
+            client.patch(CLUSTERS, member, {"spec": {"suspended": suspended}})
+    run.say(f"{member}: {'drained' if suspended else 'no longer drained'}")
+    run.next("rancherctl federation services")
+
+
+def sync(
+    member: MemberArgument,
+    force: Annotated[bool, typer.Option("--force", help="Carry out the deletes that are held, once.")] = False,
+    federation: FederationOption = "",
+    output: OutputOption = None,
+) -> None:
+    """Show which copies of a member would be deleted without a tombstone; --force deletes them.
+
+    Many copies that would go at once, although their Services were not deleted, are held: a wrong label of a member
+    looks the same.
+
+    \b
+    Examples:
+      rancherctl federation sync frankfurt
+      rancherctl federation sync frankfurt --force
+    """
+    from datetime import UTC, datetime
+
+    from rancherctl.cli.api import api
+    from rancherctl.federation.cluster import CLUSTERS, SYNC_ANNOTATION
+    from rancherctl.federation.operator import overview
+
+    run = current(output=output)
+    with api(run, federation_name(run, federation)) as client:
+        found = overview.read(client).member(member)
+        held = next((line for line in overview.problems(found) if line.startswith("Held")), "")
+        if not held:
+            run.say(f"{member}: nothing is held")
+            return
+        run.say(f"{member}: {held}")
+        if force:
+            note = {SYNC_ANNOTATION: datetime.now(UTC).isoformat(timespec="seconds")}
+            client.patch(CLUSTERS, member, {"metadata": {"annotations": note}})
+            run.say(f"{member}: the copies are being deleted")

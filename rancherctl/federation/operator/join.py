@@ -1,0 +1,257 @@
+"""Join a member: check everything, then write accounts and policies there and a Cluster in the federation.
+
+Running it again changes nothing, or heals what is missing (``--renew``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rancherctl.change import Plan
+from rancherctl.contract import (
+    FEDERATION_CONTROLLER,
+    FEDERATION_LABEL,
+    FEDERATION_NAMESPACE_PREFIX,
+    FEDERATION_UID_ANNOTATION,
+    PUBLIC_ADDRESS_ANNOTATION,
+)
+from rancherctl.errors import NotFoundError, PreflightError, RancherctlError, TimeoutExceededError
+from rancherctl.events import Emit, ignore
+from rancherctl.federation import tokens
+from rancherctl.federation.cluster import CLUSTERS, Cluster, cluster
+from rancherctl.federation.operator import member_objects
+from rancherctl.kube import apply as kube
+from rancherctl.kube.client import NAMESPACES, NODES, SECRETS, Json, KubeClient
+from rancherctl.polling import poll_until
+from rancherctl.text import plural
+
+MANAGER: Final = "rancherctl"
+DEFAULT_NAMESPACE: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What joins: the ``name`` of the member and its API as the federation is to reach it.
+
+    ``reachable``: asks the federation's host whether it can connect; "" or why not.
+    """
+
+    name: str
+    servers: tuple[str, ...]
+    ca: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    open_default: bool = True
+    reachable: Callable[[str], str] = lambda _: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What both APIs say before anything is changed."""
+
+    federation_uid: str
+    member_uid: str
+    namespaces: Mapping[str, Json]
+    clusters: Mapping[str, Cluster]
+    addresses: tuple[str, ...]
+
+
+def uid(client: KubeClient) -> str:
+    """The identity of a cluster: the uid of its namespace kube-system."""
+    return str(client.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+
+
+def observe(hub: KubeClient, member: KubeClient) -> Seen:
+    """Read what the checks need."""
+    try:
+        found = [cluster(obj) for obj in hub.list(CLUSTERS).items]
+    except NotFoundError as error:
+        hint = "rancherctl federation create makes one"
+        raise NotFoundError("the environment to join is not a federation", hint=hint) from error
+    namespaces = {str(n["metadata"]["name"]): n for n in member.list(NAMESPACES).items}
+    nodes = member.list(NODES).items
+    return Seen(uid(hub), uid(member), namespaces, {c.meta.name: c for c in found}, _addresses(nodes))
+
+
+def _addresses(nodes: Sequence[Json]) -> tuple[str, ...]:
+    """What the member's hosts can publish: their public addresses, else their own."""
+    out = []
+    for node in nodes:
+        public = (node["metadata"].get("annotations") or {}).get(PUBLIC_ADDRESS_ANNOTATION)
+        own = [a["address"] for a in (node.get("status") or {}).get("addresses") or () if a["type"] == "InternalIP"]
+        out += [public] if public else own
+    return tuple(sorted(set(out)))
+
+
+def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
+    """Everything that prevents the join, one line each. Pure but for ``wanted.reachable``."""
+    out = []
+    own = tokens.member_namespace(federation)
+    if seen.member_uid == seen.federation_uid:
+        return [f"{wanted.name} is the federation itself: it cannot be its own member"]
+    for name, found in seen.clusters.items():
+        if found.status.get("uid") == seen.member_uid and name != wanted.name:
+            out.append(f"this environment is already the member {name} of {federation}")
+    known = seen.clusters.get(wanted.name)
+    if known is not None and known.status.get("uid") not in (None, "", seen.member_uid):
+        out.append(f"the member {wanted.name} of {federation} is another environment (uid {known.status.get('uid')})")
+    if known is not None and known.meta.deleting:
+        out.append(f"the member {wanted.name} is just leaving: wait until rancherctl federation ls shows it no more")
+    others = [n for n in seen.namespaces if n.startswith(FEDERATION_NAMESPACE_PREFIX) and n != own]
+    for other in others:
+        name = other.removeprefix(FEDERATION_NAMESPACE_PREFIX)
+        out.append(f"{wanted.name} is a member of the federation {name}: it must leave that one first")
+    if own in seen.namespaces:
+        mark = (seen.namespaces[own]["metadata"].get("annotations") or {}).get(FEDERATION_UID_ANNOTATION, "")
+        if mark != seen.federation_uid:
+            out.append(
+                f"the namespace {own} there belongs to an older federation with this name (uid {mark or 'unknown'}): "
+                f"kubectl delete namespace {own}"
+            )
+    if federation in seen.namespaces:
+        out.append(
+            f"{wanted.name} has a namespace called {federation}: names of the federation would mean its Services"
+        )
+    if not wanted.servers:
+        out.append("no address of the member's API is known")
+    out += [
+        f"the federation's host cannot reach {server}: {why}; open the way, or set spec.api.address of "
+        f"{wanted.name} to an address that it can reach"
+        for server in wanted.servers
+        if (why := wanted.reachable(server))
+    ]
+    return out
+
+
+def check(federation: str, wanted: Wanted, seen: Seen) -> None:
+    """PreflightError with all problems."""
+    found = problems(federation, wanted, seen)
+    if found:
+        raise PreflightError(
+            f"{wanted.name} cannot join the federation {federation}: {plural(len(found), 'problem')}",
+            found,
+            hint="nothing was changed",
+        )
+
+
+def plan(member: KubeClient, federation: str, seen: Seen) -> Plan[Json]:
+    """What would be written in the member."""
+    wanted = member_objects.objects(federation, seen.federation_uid)
+    return kube.plan(member, wanted, member_objects.inventory(federation))
+
+
+def cluster_object(wanted: Wanted, seen: Seen) -> Json:
+    """The Cluster in the federation."""
+    spec: dict[str, Any] = {
+        "mode": "Push",
+        "servers": list(wanted.servers),
+        "caBundle": base64.b64encode(wanted.ca.encode()).decode(),
+        "credentials": {"secretRef": {"name": secret_name(wanted.name)}},
+        "kinds": list(member_objects.KINDS),
+        "addresses": list(wanted.addresses or seen.addresses),
+    }
+    return {"metadata": {"name": wanted.name, "labels": dict(wanted.labels)}, "spec": spec}
+
+
+def secret_name(member: str) -> str:
+    """Name of the Secret with the credential of a member."""
+    return f"cluster-{member}"
+
+
+def join(
+    hub: KubeClient, member: KubeClient, federation: str, wanted: Wanted, *, renew: bool = False, emit: Emit = ignore
+) -> bool:
+    """Check, then join; whether anything was changed. ``renew``: issue a new credential in any case."""
+    seen = observe(hub, member)
+    check(federation, wanted, seen)
+    todo = plan(member, federation, seen)
+    kube.apply(member, todo, member_objects.inventory(federation), emit=emit)
+    changed = bool(todo)
+    default = seen.namespaces.get(DEFAULT_NAMESPACE)
+    if wanted.open_default and default is not None and _label(default) != federation:
+        member.patch(NAMESPACES, DEFAULT_NAMESPACE, member_objects.open_namespace(federation))
+        changed = True
+    changed |= _credential(hub, member, federation, wanted.name, renew=renew)
+    before = seen.clusters.get(wanted.name)
+    body = cluster_object(wanted, seen)
+    if before is None or _differs(before, body):
+        hub.apply(CLUSTERS, body, manager=MANAGER)
+        changed = True
+    return changed
+
+
+def _differs(before: Cluster, body: Json) -> bool:
+    spec = body["spec"]
+    stored = (list(before.servers), list(before.addresses), list(before.kinds), before.secret)
+    wanted = (spec["servers"], spec["addresses"], spec["kinds"], spec["credentials"]["secretRef"]["name"])
+    trusted = base64.b64decode(spec["caBundle"]).strip() in before.ca
+    return stored != wanted or not trusted or dict(before.meta.labels) != body["metadata"]["labels"]
+
+
+def _credential(hub: KubeClient, member: KubeClient, federation: str, name: str, *, renew: bool) -> bool:
+    """Store a renewer's token for this session, unless there is one that is valid for it."""
+    namespace = tokens.member_namespace(federation)
+    session = str(member.get(SECRETS, tokens.SESSION, namespace=namespace)["metadata"]["uid"])
+    try:
+        stored = hub.get(SECRETS, secret_name(name), namespace=FEDERATION_CONTROLLER).get("data") or {}
+    except NotFoundError:
+        stored = {}
+    data = {key: base64.b64decode(value).decode() for key, value in stored.items()}
+    expires = tokens.claim(data.get(tokens.TOKEN_KEY, ""), "exp") or 0.0
+    same = data.get(tokens.SESSION_UID_KEY) == session
+    if same and not renew and expires - time.time() > tokens.RENEWER_SECONDS / 2:
+        return False
+    path, body = tokens.request(federation, tokens.RENEWER, tokens.RENEWER_SECONDS, session)
+    try:
+        token = tokens.parse(member.raw("POST", path, body=body), time.time())
+    except (ValueError, json.JSONDecodeError) as error:
+        raise RancherctlError(f"{name}: no credential was issued", why=str(error)) from error
+    secret = {
+        "metadata": {"name": secret_name(name), "namespace": FEDERATION_CONTROLLER},
+        "type": "Opaque",
+        "stringData": {tokens.TOKEN_KEY: str(token.value), tokens.SESSION_UID_KEY: session},
+    }
+    hub.apply(SECRETS, secret, manager=MANAGER)
+    return True
+
+
+def wait(hub: KubeClient, name: str, timeout: float) -> None:
+    """Wait until the federation uses the member; TimeoutExceededError with what its conditions say."""
+    last: dict[str, Any] = {}
+
+    def ready() -> bool:
+        found = cluster(hub.get(CLUSTERS, name))
+        last.update({str(c.get("type")): c for c in found.status.get("conditions") or ()})
+        return str((last.get("Ready") or {}).get("status")) == "True"
+
+    if not poll_until(ready, timeout=timeout):
+        state = last.get("Ready") or {}
+        raise TimeoutExceededError(
+            f"{name} has joined, but the federation does not use it after {timeout:.0f} s",
+            why=f"{state.get('reason', 'not looked at yet')}: {state.get('message', '')}".removesuffix(": "),
+            hint="rancherctl federation ls shows its state; logs on the federation's host: "
+            "journalctl -u rancherctl-federation",
+        )
+
+
+def preview(member: KubeClient, federation: str, wanted: Wanted, seen: Seen) -> list[str]:
+    """What a join would write, and what the federation's account could do there, one line each."""
+    lines = [f"{c.verb} {c.key.partition(' ')[2]} in {wanted.name}" for c in plan(member, federation, seen)]
+    if wanted.open_default and federation != _label(seen.namespaces.get(DEFAULT_NAMESPACE)):
+        lines.append(f"open the namespace {DEFAULT_NAMESPACE} of {wanted.name} to {federation}")
+    if wanted.name not in seen.clusters:
+        lines.append(f"create the Cluster {wanted.name} and its credential in {federation}")
+    lines.append(f"rights of {member_objects.account(federation, tokens.CONTROLLER)} there:")
+    rules = member_objects.cluster_rules()
+    lines += [f"  {', '.join(rule['resources'])}: {', '.join(rule['verbs'])}" for rule in rules]
+    lines.append("  narrowed by admission: only with the federation's label, never in kube-* and rancherctl-*")
+    return lines
+
+
+def _label(namespace: Json | None) -> str:
+    return str(((namespace or {}).get("metadata", {}).get("labels") or {}).get(FEDERATION_LABEL, ""))

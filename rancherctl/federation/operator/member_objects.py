@@ -1,0 +1,186 @@
+"""What a federation needs in a member's API: accounts, rights, and admission policies that narrow the rights. Pure.
+
+RBAC cannot say "in namespaces with this label only", so three ValidatingAdmissionPolicies do: what the federation may
+write, which Namespaces, and which tokens a stolen renewer token is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rancherctl.contract import FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
+from rancherctl.environments.manifests.policies import policy
+from rancherctl.environments.manifests.rights import RBAC
+from rancherctl.federation import tokens
+from rancherctl.federation.tokens import CONTROLLER, RENEWER, SESSION, member_namespace
+from rancherctl.kube.client import Json
+from rancherctl.kube.manifests import Inventory
+from rancherctl.kube.rbac import rule
+
+KINDS: Final = ("Namespace", "Service")
+LABELS: Final = {"app.kubernetes.io/managed-by": "rancherctl"}
+_READ: Final = ("get", "list", "watch")
+_RESERVED: Final = ("kube-", "rancherctl-")
+
+
+def inventory(federation: str) -> Inventory:
+    """The ConfigMap in the member that lists these objects."""
+    return Inventory(member_namespace(federation), "inventory")
+
+
+def account(federation: str, name: str) -> str:
+    """The user name of one of the accounts."""
+    return f"system:serviceaccount:{member_namespace(federation)}:{name}"
+
+
+def objects(federation: str, federation_uid: str) -> tuple[Json, ...]:
+    """All of them except tokens, in the order in which they can be created."""
+    namespace = member_namespace(federation)
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": namespace,
+                "labels": dict(LABELS),
+                "annotations": {FEDERATION_UID_ANNOTATION: federation_uid},
+            },
+        },
+        *(
+            _object("v1", "ServiceAccount", name, namespace, automountServiceAccountToken=False)
+            for name in (CONTROLLER, RENEWER)
+        ),
+        _object("v1", "Secret", SESSION, namespace, type="Opaque"),
+        *_rights(federation, namespace),
+        *_policies(federation),
+    )
+
+
+def _object(version: str, kind: str, name: str, namespace: str = "", **rest: object) -> Json:
+    metadata: Json = {"name": name, "labels": dict(LABELS)}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
+
+
+def cluster_rules() -> list[Json]:
+    """What the federation may do everywhere, before the policies narrow it."""
+    return [
+        rule("", ("services",), (*_READ, "create", "patch", "update", "delete")),
+        rule("", ("namespaces",), (*_READ, "create", "patch")),
+        rule("", ("nodes",), _READ),
+        rule("discovery.k8s.io", ("endpointslices",), _READ),
+    ]
+
+
+def _rights(federation: str, namespace: str) -> list[Json]:
+    name = f"rancherctl:federation:{federation}"
+    own = [rule("", ("configmaps",), (*_READ, "create", "patch", "update"))]
+    request = [rule("", ("serviceaccounts/token",), ("create",), (CONTROLLER, RENEWER))]
+    return [
+        _object(f"{RBAC}/v1", "ClusterRole", name, rules=cluster_rules()),
+        _object(f"{RBAC}/v1", "ClusterRoleBinding", name, **_bound("ClusterRole", name, CONTROLLER, namespace)),
+        _object(f"{RBAC}/v1", "Role", CONTROLLER, namespace, rules=own),
+        _own_binding(CONTROLLER, namespace),
+        _object(f"{RBAC}/v1", "Role", RENEWER, namespace, rules=request),
+        _own_binding(RENEWER, namespace),
+    ]
+
+
+def _own_binding(name: str, namespace: str) -> Json:
+    """The binding of an account to the Role of the same name in its namespace."""
+    return _object(f"{RBAC}/v1", "RoleBinding", name, namespace, **_bound("Role", name, name, namespace))
+
+
+def _bound(kind: str, role: str, subject: str, namespace: str) -> Json:
+    return {
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": subject, "namespace": namespace}],
+    }
+
+
+def _policies(federation: str) -> list[Json]:
+    return [*_objects_policy(federation), *_namespaces_policy(federation), *_tokens_policy(federation)]
+
+
+def _is(side: str, federation: str) -> str:
+    """CEL: this object has the federation's label."""
+    return f"{side}.?metadata.?labels[?'{FEDERATION_LABEL}'].orValue('') == '{federation}'"
+
+
+def _not_reserved(name: str) -> str:
+    return " && ".join(f"!{name}.startsWith('{prefix}')" for prefix in _RESERVED)
+
+
+def _objects_policy(federation: str) -> list[Json]:
+    """Services: only in namespaces that are open to the federation, only those that carry its label.
+
+    What it marked may be deleted in a namespace that was closed meanwhile, so that leaving leaves nothing behind.
+    """
+    who = f"request.userInfo.username == '{account(federation, CONTROLLER)}'"
+    marked = (
+        f"{_is('oldObject', federation)} && oldObject.?metadata.?annotations[?'{FEDERATION_UID_ANNOTATION}'].hasValue()"
+    )
+    removing = f"request.operation in ['DELETE', 'UPDATE'] && {marked}"
+    opened = _is("namespaceObject", federation)
+    updated = f"request.operation == 'UPDATE' && {marked}"
+    labelled = f"request.operation == 'DELETE' ? ({marked}) : ({_is('object', federation)} || ({updated}))"
+    validations = {
+        _not_reserved("request.namespace"): "a federation writes nothing in namespaces kube-* and rancherctl-*",
+        f"({opened}) || ({removing})": (
+            f"the namespace is not open to the federation {federation}: "
+            f"it lacks the label {FEDERATION_LABEL}={federation}"
+        ),
+        labelled: f"a federation writes only objects with its label {FEDERATION_LABEL}={federation}",
+    }
+    name = f"rancherctl-federation-{federation}-objects"
+    return policy(name, ["services"], ["CREATE", "UPDATE", "DELETE"], who, validations)
+
+
+def _namespaces_policy(federation: str) -> list[Json]:
+    """Namespaces: new ones with the label, and later only those; the label of another is set by the member's people."""
+    who = f"request.userInfo.username == '{account(federation, CONTROLLER)}'"
+    name = "(request.operation == 'DELETE' ? oldObject.metadata.name : object.metadata.name)"
+    validations = {
+        _not_reserved(name): "a federation writes no namespaces kube-* and rancherctl-*",
+        f"request.operation == 'CREATE' ? ({_is('object', federation)}) : ({_is('oldObject', federation)})": (
+            f"a federation writes only namespaces with its label {FEDERATION_LABEL}={federation}; "
+            "people of the member open others to it"
+        ),
+    }
+    return policy(
+        f"rancherctl-federation-{federation}-namespaces",
+        ["namespaces", "namespaces/status", "namespaces/finalize"],
+        ["CREATE", "UPDATE", "DELETE"],
+        who,
+        validations,
+    )
+
+
+def _tokens_policy(federation: str) -> list[Json]:
+    """Tokens of the renewer: short for work, 30 days for itself, all bound to the session."""
+    who = f"request.userInfo.username == '{account(federation, RENEWER)}'"
+    ref = "object.spec.boundObjectRef"
+    bound = (
+        f"has({ref}) && {ref} != null && {ref}.?kind.orValue('') == 'Secret' && {ref}.?name.orValue('') == '{SESSION}'"
+    )
+    limit = f"(request.name == '{CONTROLLER}' ? {tokens.WORK_SECONDS} : {tokens.RENEWER_SECONDS})"
+    validations = {
+        f"object.spec.expirationSeconds <= {limit}": (
+            f"tokens of {CONTROLLER} expire within {tokens.WORK_SECONDS} s, those of {RENEWER} within 30 days"
+        ),
+        bound: f"tokens must be bound to the Secret {SESSION}",
+    }
+    name = f"rancherctl-federation-{federation}-tokens"
+    return policy(name, ["serviceaccounts/token"], ["CREATE"], who, validations)
+
+
+def open_namespace(federation: str) -> Json:
+    """The merge patch that opens a namespace of the member to the federation."""
+    return {"metadata": {"labels": {FEDERATION_LABEL: federation}}}
+
+
+def policy_names(federation: str) -> Sequence[str]:
+    """Names of the policies in the member."""
+    return [f"rancherctl-federation-{federation}-{part}" for part in ("objects", "namespaces", "tokens")]

@@ -15,7 +15,11 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.contract import FEDERATION_CONTROLLER
 from rancherctl.federation.hub import Hub, HubOptions
+from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.providers.configured import ConfiguredProvider, secret_reader
+from rancherctl.federation.public_dns import PublicDns
+from rancherctl.federation.public_names import Names, NoNames
 from rancherctl.kube.rest import RestClient
 
 
@@ -47,6 +51,15 @@ def federation_process(config: AgentConfig, identity: str, notify: Callable[[str
     client, wake = connect(), threading.Event()
     leader = Leader(client, identity, lease=FEDERATION_CONTROLLER)
     fenced = Fenced(connect(leader.check), leader.check)
+
+    def names(settings: FederationSettings) -> Names:
+        if settings.provider == "none":
+            return NoNames()
+        provider = ConfiguredProvider(settings, secret_reader(client.get), gate=leader.check)
+        return PublicDns(
+            settings, provider, StoredInventory(fenced), gate=leader.check, changed=hub.changed, clock=boottime
+        )
+
     options = HubOptions(
         leading=lambda: leader.leading,
         gate=leader.check,
@@ -54,6 +67,7 @@ def federation_process(config: AgentConfig, identity: str, notify: Callable[[str
         clock=boottime,
         now=lambda: f"{micro_time()[:19]}Z",
         agent=agent,
+        names=names,
     )
     hub = Hub(fenced, lambda uid: federation_settings(config, uid), options)
     return ControllerProcess(leader, [Cluster.watched(config.environment, client, [hub], wake.set)], notify, wake)

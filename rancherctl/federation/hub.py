@@ -22,6 +22,7 @@ from rancherctl.federation.propagation import HubApi, Propagation
 from rancherctl.federation.public_names import Names, NoNames
 from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
+from rancherctl.federation.wanted import unpublished
 from rancherctl.federation.worker import MemberWorker
 from rancherctl.kube import client, objects
 from rancherctl.kube.client import SECRETS, Json
@@ -105,7 +106,7 @@ class Hub:
         wait = self._work(snapshot)
         self._seen, self._due = seen, now + min(wait or 10.0, 10.0)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
         self._dirty.set()
         self._options.wake()
 
@@ -120,8 +121,16 @@ class Hub:
         self._connect(found, snapshot.table(CREDENTIALS.name).items)
         members = {name: self._member(found[name], handle) for name, handle in self._handles.items()}
         workers = {name: handle.worker for name, handle in self._handles.items()}
-        wait = self._propagation.reconcile(view, members, workers, self._names.withdrawn(), self._names.dns())
-        self._names.want(self._propagation.services)
+        wait = self._propagation.reconcile(
+            view, members, workers, self._names.withdrawn(), self._names.dns(), named=self._names.settled
+        )
+        self._names.want(
+            self._propagation.services,
+            places=[p for m in members.values() for p in (m.topology.place, *m.topology.addresses.values())],
+            gone=unpublished(view.services, members),
+            left=[name for name, member in members.items() if member.leaving],
+            settled=all(m.view.known or self._handles[n].connection.state.error for n, m in members.items()),
+        )
         for name, member in sorted(members.items()):
             self._handles[name].synced = found[name].sync
             self._cluster(found[name], member, self._handles[name].connection)
@@ -176,7 +185,7 @@ class Hub:
             settings.name,
             credential,
             gate=options.gate,
-            changed=self._changed,
+            changed=self.changed,
             renewed=lambda token: self._store_token(member.secret, token),
             trust=lambda pem: self._store_trust(member, pem),
             server=server,
@@ -189,7 +198,7 @@ class Hub:
             connection.api,
             connection.api,
             leading=options.leading,
-            changed=self._changed,
+            changed=self.changed,
             now=options.now,
             clock=options.clock,
         )
@@ -208,6 +217,9 @@ class Hub:
     def _stop_all(self) -> None:
         for name in list(self._handles):
             self._stop(name)
+        if self._propagation is not None:
+            self._names.stop()
+            self._propagation = None
         self._seen = ()
 
     def stop(self) -> None:

@@ -117,10 +117,12 @@ class Propagation:
         workers: Mapping[str, Copies],
         withdrawn: Iterable[str] = (),
         dns: Mapping[str, DnsPart] | None = None,
+        named: Callable[[str], bool] = lambda _: True,
     ) -> float | None:
         """Hand each worker what its member is to have, write finalizers, tombstones and statuses.
 
-        Returns the seconds until time alone asks for another call. ``dns``: by ``namespace/name``.
+        Returns the seconds until time alone asks for another call. ``dns``: by ``namespace/name``. ``named``:
+        whether a deleted Service (by the same key) may go as far as its public names are concerned.
         """
         entries = {name: found.entries for name, found in view.pending.items()}
         settings = self._settings
@@ -134,7 +136,7 @@ class Propagation:
             self._metadata(source, {"finalizers": [*source.finalizers, COPIES_FINALIZER]})
             for source in unguarded(view.services.values(), view.namespaces, members.values())
         ]
-        writes += self._deletions(view, members)
+        writes += self._deletions(view, members, named)
         statuses, self.services = self._statuses(view, members, wanted, frozenset(withdrawn), dns or {})
         writes += statuses
         return self._write(writes)
@@ -152,7 +154,7 @@ class Propagation:
             lambda: self._api.patch(resource, meta.name, body, namespace=meta.namespace),
         )
 
-    def _deletions(self, view: HubView, members: Mapping[str, Member]) -> list[Write]:
+    def _deletions(self, view: HubView, members: Mapping[str, Member], named: Callable[[str], bool]) -> list[Write]:
         now, writes = self._clock(), list[Write]()
         additions: dict[str, dict[ObjectId, PendingEntry]] = {}
         deleting = [o for o in (*view.services.values(), *view.namespaces.values()) if o.meta.deleting]
@@ -167,7 +169,7 @@ class Propagation:
             namespace = view.namespaces.get(source.meta.namespace)
             orphan = source.orphan or (namespace is not None and namespace.orphan)
             waiting = self._waiting(source, members) if source.guarded else []
-            blocked = False
+            blocked = source.guarded and source.id.kind == "Service" and not named(source.id.key)
             for member in waiting:
                 stored = view.pending.get(member.name, PendingMap("", "")).entries
                 if stored.get(source.id, PendingEntry("")).uid == source.meta.uid:

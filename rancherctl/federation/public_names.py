@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rancherctl.federation.cluster import Condition
-from rancherctl.federation.model import FederatedService
+from rancherctl.federation.model import FederatedService, Place
 from rancherctl.federation.status import DnsPart
 
 
 class Names(Protocol):
     """The public names and the health of members' addresses, as the Hub uses them."""
 
-    def want(self, services: Sequence[FederatedService], /) -> None:
-        """The Services with their shards; returns at once."""
+    def want(
+        self,
+        services: Sequence[FederatedService],
+        /,
+        *,
+        places: Iterable[Place] = (),
+        gone: Collection[str] = (),
+        left: Collection[str] = (),
+        settled: bool = True,
+    ) -> None:
+        """The Services with their shards; returns at once.
+
+        ``places``: those of all members. ``gone``: Services (``namespace/name``) whose names go; absent ones keep them.
+        ``left``: members that leave. ``settled``: all members that can be read were read.
+        """
+
+    def stop(self) -> None:
+        """This process does not lead any more."""
+
+    def settled(self, key: str, /) -> bool:
+        """Whether a deleted Service may go: no name is left, or its tombstone is saved."""
 
     def dns(self) -> Mapping[str, DnsPart]:
         """By ``namespace/name``: what is published and withheld."""
@@ -32,8 +51,24 @@ class Names(Protocol):
 class NoNames:
     """A federation that publishes no names and checks no addresses (provider ``none``)."""
 
-    def want(self, _services: Sequence[FederatedService], /) -> None:
+    def want(
+        self,
+        services: Sequence[FederatedService],
+        /,
+        *,
+        places: Iterable[Place] = (),
+        gone: Collection[str] = (),
+        left: Collection[str] = (),
+        settled: bool = True,
+    ) -> None:
         """Nothing is published."""
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+    def settled(self, _key: str, /) -> bool:
+        """Nothing was published."""
+        return True
 
     def dns(self) -> Mapping[str, DnsPart]:
         """Nothing is said about names."""

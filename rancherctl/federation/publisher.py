@@ -199,7 +199,10 @@ class DnsPublisher:
             self._observe(wish)
             following = self._publish(wish, adopt, force=force)
         except RancherctlError as error:
-            self._set(replace(self._state, problem=str(error), hint=error.hint))
+            saved = self._inventory.tombstones if self._inventory is not None else frozenset()
+            self._set(replace(self._state, problem=str(error), hint=error.hint, tombstones=saved))
+            if isinstance(error, ConflictError):
+                self._inventory = None  # the stored one may be another process's by now
             if not isinstance(error, ConflictError | PublishError):
                 self._zone = None
             raise
@@ -213,6 +216,9 @@ class DnsPublisher:
         """Read the zone if it is not known, and make this process its writer."""
         if self._inventory is None:
             self._inventory = self._store.load()
+        if self._zone is None and not wish.gone <= self._inventory.tombstones:
+            # Saved before the zone is read: the objects may go although the provider is away.
+            self._save(replace(self._inventory, tombstones=self._inventory.tombstones | wish.gone))
         now = self._clock()
         if self._zone is not None and now >= self._audit_at:
             info = self._provider.info()
@@ -271,13 +277,12 @@ class DnsPublisher:
     def _desired(self, wish: _Wish, zone: _Zone) -> Desired:
         """The wish as record sets; remembers which member had an address, and since when a Service has no shard."""
         now = self._clock()
-        present: set[str] = set()
         for service in wish.services:
             for shard in service.shards:
                 for address in shard.addresses:
-                    self._member_of[address.address] = shard.member
-                    present.add(address.address)
-        forgotten = frozenset(a for a, m in self._member_of.items() if m in wish.left and a not in present)
+                    if shard.member not in wish.left or address.address not in self._member_of:
+                        self._member_of[address.address] = shard.member
+        forgotten = frozenset(a for a, m in self._member_of.items() if m in wish.left)
         nothing: Mapping[str, NameState] = {}
         context = Context(
             wish.places, lambda target: zone.by_object.get(target, nothing), forgotten, self._none_since, now

@@ -9,6 +9,7 @@ from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.pending import PendingEntry
 from rancherctl.federation.plan import Tombstone, WantedCopies
 from rancherctl.federation.shards import Member
+from rancherctl.federation.status import last_known
 
 _RESERVED: Final = ("kube-", "rancherctl-")
 _KUBERNETES: Final = ObjectId("Service", "default/kubernetes")
@@ -100,3 +101,22 @@ def unguarded(
             if source is not None and not source.guarded and not source.meta.deleting:
                 out[source.id] = source
     return list(out.values())
+
+
+def unpublished(services: Mapping[str, Federated], members: Mapping[str, Member]) -> frozenset[str]:
+    """Keys of Services whose public names are to go, because their objects say so.
+
+    A Service is there and is being deleted, stays in the federation, or selects no member; the last counts only if the
+    members that it was in are still members: a list of members that lost some deletes no name.
+    """
+    return frozenset(
+        key
+        for key, service in services.items()
+        if service.meta.deleting
+        or not travels(service)
+        or (
+            bool(members)
+            and last_known(service.status).keys() <= members.keys()
+            and not any(selects(service, m) is not False or service.id in m.view.copies for m in members.values())
+        )
+    )

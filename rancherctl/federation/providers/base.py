@@ -89,7 +89,11 @@ class DnsProvider(Protocol):
     """As in ``spec.federation.provider``."""
     zone: str
     """The zone, absolute."""
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the provider can do, as far as it is known; a read may change it."""
+        ...
 
     def info(self) -> ZoneInfo:
         """Ask whether the zone is there. Raises ZoneMissingError if it is not."""

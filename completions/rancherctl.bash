@@ -82,7 +82,7 @@ _rancherctl_words() {
     'kubeconfig rm') commands='' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'kubectl') commands='' options='--env -e -h --help' ;;
     'lab') commands='up status down ssh host' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'lab up') commands='' options='--hosts --name --subnets --bare --os --firewall --filter-pod-sources --no-filter-pod-sources --mirror -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'lab status') commands='' options='--name --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'lab down') commands='' options='--name --all -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'lab ssh') commands='' options='--name -h --help' ;;
@@ -522,6 +522,7 @@ _rancherctl_follows() {
     'lab up --name') echo '@labs' ;;
     'lab up --subnets') echo '@none' ;;
     'lab up --os') echo 'debian12 debian13' ;;
+    'lab up --firewall') echo 'nft ufw firewalld' ;;
     'lab up --mirror') echo '@none' ;;
     'lab up --color') echo 'auto always never' ;;
     'lab up --progress') echo 'auto plain json none' ;;

@@ -56,7 +56,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --address --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --dns --dns-key-file --domain --env --federation --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --label --limit --mirror --name --namespace --on --on-conflict --os --output --packages --progress --provider --proxy-url --request --scale --server --services --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without --zone -e -f -n -o; and set skip 1
+            contains -- $word --address --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --dns --dns-key-file --domain --env --federation --file --firewall --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --label --limit --mirror --name --namespace --on --on-conflict --os --output --packages --progress --provider --proxy-url --request --scale --server --services --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without --zone -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -822,6 +822,8 @@ complete -c rancherctl -n '__rancherctl_at "lab up"' -l name -x -a '(__rancherct
 complete -c rancherctl -n '__rancherctl_at "lab up"' -l subnets -x -d 'Number of subnets, 1 or 2; hosts of the second are reached through h1. (default: 1)'
 complete -c rancherctl -n '__rancherctl_at "lab up"' -l bare -d 'Create hosts without haproxy, bind9, runc, conntrack and nftables; apt can install them.'
 complete -c rancherctl -n '__rancherctl_at "lab up"' -l os -x -a 'debian12 debian13' -d 'Debian release of the hosts. (default: debian13)'
+complete -c rancherctl -n '__rancherctl_at "lab up"' -l firewall -x -a 'nft ufw firewalld' -d 'Firewall of the hosts, which allows only ssh and the lab\'s subnets. (default: none)'
+complete -c rancherctl -n '__rancherctl_at "lab up"' -l filter-pod-sources -l no-filter-pod-sources -d 'Drop packets with pod source addresses between hosts, as some clouds and switches do. (default: unchanged, off for a new lab)'
 complete -c rancherctl -n '__rancherctl_at "lab up"' -l mirror -x -d 'Debian mirror. (default: this machine\'s apt mirror)'
 complete -c rancherctl -n '__rancherctl_at "lab up"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "lab up"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'

@@ -43,6 +43,14 @@ class System(StrEnum):
     debian13 = "debian13"
 
 
+class HostFirewall(StrEnum):
+    """Firewalls of lab hosts."""
+
+    nft = "nft"
+    ufw = "ufw"
+    firewalld = "firewalld"
+
+
 Name = Annotated[
     str, typer.Option("--name", metavar="LAB", help="Name of the lab; several labs can run at the same time.")
 ]
@@ -54,6 +62,8 @@ COLUMNS = (
     Column("STATE", "state"),
     Column("OS", lambda row: f"{row['os']}-{row['variant']}"),
     Column("VIA", "via"),
+    Column("FIREWALL", "firewall", wide=True),
+    Column("POD-FILTER", "filter_pod_sources", wide=True),
     Column("PID", "pid", wide=True),
 )
 
@@ -95,6 +105,21 @@ def up(
     system: Annotated[
         System | None, typer.Option("--os", help="Debian release of the hosts. (default: debian13)")
     ] = None,
+    firewall: Annotated[
+        HostFirewall | None,
+        typer.Option(
+            "--firewall",
+            help="Firewall of the hosts, which allows only ssh and the lab's subnets. (default: none)",
+        ),
+    ] = None,
+    filter_pod_sources: Annotated[
+        bool | None,
+        typer.Option(
+            "--filter-pod-sources/--no-filter-pod-sources",
+            help="Drop packets with pod source addresses between hosts, as some clouds and switches do."
+            " (default: unchanged, off for a new lab)",
+        ),
+    ] = None,
     mirror: Annotated[
         str, typer.Option("--mirror", metavar="URL", help="Debian mirror. (default: this machine's apt mirror)")
     ] = "",
@@ -105,10 +130,14 @@ def up(
     Examples:
       rancherctl lab up --hosts 4
       rancherctl lab up --name two --hosts 3 --subnets 2 --bare
+      rancherctl lab up --name site --firewall ufw --filter-pod-sources
     """
     with _work() as (run, roots, steps):
         have = state.spec_of(roots, name)
-        spec = asked(name, have, hosts=hosts, subnets=subnets, bare=bare, os=system.value if system else None)
+        spec = asked(
+            name, have, hosts=hosts, subnets=subnets, bare=bare, os=system.value if system else None,
+            firewall=firewall.value if firewall else None, filter_pod_sources=filter_pod_sources,
+        )  # fmt: skip
         ops.up(spec, roots, steps, mirror)
     remember_names(run.settings, "labs", state.names(roots))
     hosts_given = " ".join(f"--host root@{host.address}" for host in state.load(roots, name)[0].hosts)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rancherctl.contract import ETC
 from rancherctl.hosts import fact_parsers as parse
+from rancherctl.hosts import firewall
 
 CONFLICTING = (
     "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0scontroller", "k0sworker",
@@ -148,6 +149,7 @@ FACT_COMMANDS: tuple[FactCommand, ...] = (
     FactCommand("sysctls", _SYSCTLS, parse.sysctls),
     FactCommand("chains", _CHAINS, parse.chains),
     FactCommand("nft_tables", "if command -v nft >/dev/null; then nft list tables; fi", parse.nft_tables),
+    FactCommand("firewall", firewall.COMMAND, lambda text: {"firewall": firewall.parse(text)}),
     FactCommand("devices", _DEVICES, parse.devices),
     FactCommand("marker", _MARKER, parse.marker),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from rancherctl.hosts.command import script
 from rancherctl.hosts.fact_commands import FACT_COMMANDS, script_text, sections
 from rancherctl.hosts.fact_values import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
 from rancherctl.hosts.fanout import LIMIT, each
+from rancherctl.hosts.firewall import FirewallFact
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
 from rancherctl.text import last_line
@@ -85,6 +86,8 @@ class HostFacts:
     """``table/CHAIN`` of iptables that are not built in."""
     nft_tables: tuple[str, ...] | None = None
     """``family name``."""
+    firewall: FirewallFact | None = None
+    """Which chains of nft and iptables deny by default, and what manages them."""
     devices: frozenset[str] | None = None
     marker: Mapping[str, Any] | None = None
     """Content of /etc/rancherctl/environment.json, the environment of this host; {} if it has none."""

@@ -10,6 +10,7 @@ from rancherctl.lab.model import Lab, LabHost
 from rancherctl.lab.paths import LabPaths
 
 SSH_LIMIT = 120.0  # seconds
+SCRIPT_LIMIT = 300.0  # seconds; packages are installed on many hosts at once
 ATTEMPTS = 60  # a second apart
 
 
@@ -62,6 +63,11 @@ def replace(path: Path, text: str) -> None:
 def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
     """The ssh command line to a host."""
     return ["ssh", "-F", str(paths.ssh_config), host.name, *command]
+
+
+def script(paths: LabPaths, host: LabHost, text: str, timeout: float = SCRIPT_LIMIT) -> None:
+    """Run a shell script on a host as root; LabError with its last line on failure."""
+    run(ssh_argv(paths, host, "sh", "-s"), timeout=timeout, stdin=text, name=f"a script on {host.name}")
 
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:

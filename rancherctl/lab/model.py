@@ -12,6 +12,7 @@ from rancherctl.errors import ConflictError, NotFoundError, UsageError
 Os = Literal["debian12", "debian13"]
 Variant = Literal["full", "bare"]
 HostState = Literal["running", "cut", "stopped", "unknown"]
+Firewall = Literal["nft", "ufw", "firewalld"]
 
 SUITES: dict[Os, str] = {"debian12": "bookworm", "debian13": "trixie"}
 POOL = IPv4Network("10.77.0.0/16")
@@ -27,13 +28,17 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 @dataclass(frozen=True, slots=True)
 class LabSpec:
-    """What was asked for. ``hosts`` counts over all ``subnets`` (1 or 2)."""
+    """What was requested. ``hosts`` counts over all ``subnets`` (1 or 2)."""
 
     name: str
     hosts: int
     subnets: int = 1
     bare: bool = False
     os: Os = "debian13"
+    firewall: Firewall | None = None
+    """The hosts' own firewall, which denies by default; None = hosts have none."""
+    filter_pod_sources: bool = False
+    """Whether the bridges drop packets with pod source addresses, as clouds and switches do."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -143,11 +148,10 @@ def system_named(text: str) -> Os:
 def grown(have: Lab, spec: LabSpec) -> Lab:
     """``have`` with the number of hosts of ``spec``; ConflictError where that would change or remove hosts."""
     old = have.spec
-    if (old.subnets, old.bare, old.os) != (spec.subnets, spec.bare, spec.os):
+    if (old.subnets, old.bare, old.os, old.firewall) != (spec.subnets, spec.bare, spec.os, spec.firewall):
         raise ConflictError(
             f"lab {old.name} exists and is different",
-            why=f"it has {old.subnets} subnets of {old.variant} {old.os} hosts, "
-            f"requested: {spec.subnets} of {spec.variant} {spec.os}",
+            why=f"it has {old.subnets} subnets of {_kind(old)} hosts, requested: {spec.subnets} of {_kind(spec)}",
             hint=f"rancherctl lab down --name {old.name}",
         )
     if spec.hosts < old.hosts:
@@ -158,8 +162,20 @@ def grown(have: Lab, spec: LabSpec) -> Lab:
     return Lab(spec, have.networks)
 
 
+def _kind(spec: LabSpec) -> str:
+    return f"{spec.variant} {spec.os}{f' {spec.firewall}' if spec.firewall else ''}"
+
+
 def asked(
-    name: str, have: LabSpec | None, *, hosts: int | None, subnets: int | None, bare: bool | None, os: Os | None
+    name: str,
+    have: LabSpec | None,
+    *,
+    hosts: int | None,
+    subnets: int | None,
+    bare: bool | None,
+    os: Os | None,
+    firewall: Firewall | None = None,
+    filter_pod_sources: bool | None = None,
 ) -> LabSpec:
     """What was asked for. None = not said: as the lab has it (``have``), or as a new one gets it."""
     base = have or LabSpec(name, DEFAULT_HOSTS)
@@ -169,6 +185,8 @@ def asked(
         base.subnets if subnets is None else subnets,
         base.bare if bare is None else bare,
         base.os if os is None else os,
+        base.firewall if firewall is None else firewall,
+        base.filter_pod_sources if filter_pod_sources is None else filter_pod_sources,
     )
 
 

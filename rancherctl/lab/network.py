@@ -29,6 +29,17 @@ table inet lab {{
 }}
 """
 
+# Only between ports of one bridge: the router never sees those packets.
+FILTER = "table bridge lab_site"
+FILTER_NFT = f"""\
+{FILTER} {{{{
+  chain forward {{{{
+    type filter hook forward priority 0; policy accept;
+    ip saddr {{pods}} counter drop
+  }}}}
+}}}}
+"""
+
 
 def bridge(subnet: int) -> str:
     """The bridge of a subnet, in the lab's namespace."""
@@ -103,6 +114,17 @@ def build(lab: Lab) -> None:
     run(pair_command(lab))
     run((*enter, "ip", "link", "set", "machine", "master", bridge(0), "up"))
     run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")
+
+
+def filters_pod_sources(lab: Lab) -> bool:
+    """Whether the bridges drop packets with pod source addresses."""
+    return FILTER in run((*inside(lab), "nft", "list", "tables")).splitlines()
+
+
+def filter_pod_sources(lab: Lab, wanted: bool) -> None:
+    """Let the bridges drop packets with pod source addresses, or let them pass again."""
+    text = FILTER_NFT.format(pods=POD_CIDR) if wanted else f"delete {FILTER}\n"
+    run((*inside(lab), "nft", "-f", "-"), stdin=text)
 
 
 def remove(netns: str, machine_link: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
-from rancherctl.lab import access, cgroups, inotify, machine, network, nspawn, power, state
+from rancherctl.lab import access, cgroups, firewalls, inotify, machine, network, nspawn, power, state
 from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Machine
@@ -33,6 +33,7 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
     with _held(paths, steps):
         lab, root = _claim(spec, roots, steps, facts, mirror)
         _wire(lab, site)
+        _filter(lab, steps)
         access.make_key(paths)
         with steps.step(f"files of {len(lab.hosts)} hosts"):
             _each(lab.hosts, lambda host: clone(lab, host, paths, root), "files")
@@ -40,6 +41,7 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
         _each(lab.hosts, lambda host: power.on(lab, host, root, site), "boot")
         behind = [host for host in lab.hosts if lab.bastion(host) is not None]
         _each(behind, lambda host: access.answers(paths, host), "ssh")
+        _firewalls(lab, site)
         if short := inotify.shortage(inotify.limit(), inotify.in_use(), len(lab.hosts)):
             steps.warn(short)
     return lab
@@ -77,6 +79,25 @@ def _wire(lab: Lab, site: Site) -> None:
     with site.steps.step(what):
         power.off(lab.name, (host.name for host in lab.hosts), site)  # they hang on wires that are gone
         network.build(lab)
+
+
+def _filter(lab: Lab, steps: Steps) -> None:
+    wanted = lab.spec.filter_pod_sources
+    if network.filters_pod_sources(lab) != wanted:
+        with steps.step(f"bridges {'drop' if wanted else 'pass'} pod source addresses"):
+            network.filter_pod_sources(lab, wanted)
+
+
+def _firewalls(lab: Lab, site: Site) -> None:
+    """Install the hosts' firewalls, those of the first subnet first: ssh to the others goes through them."""
+    firewall = lab.spec.firewall
+    if firewall is None:
+        return
+    text = firewalls.script(firewall, lab.networks)
+    with site.steps.step(f"{firewall} on {len(lab.hosts)} hosts"):
+        for subnet in range(len(lab.networks)):
+            hosts = [host for host in lab.hosts if host.subnet == subnet]
+            _each(hosts, lambda host: access.script(site.paths, host, text), firewall)
 
 
 def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: str) -> None:

@@ -16,6 +16,7 @@ BASE = (
     "sudo", "curl", "iptables", "socat", "ethtool", "kmod",
 )  # fmt: skip
 EXTRA = ("haproxy", "bind9", "bind9-dnsutils", "runc", "conntrack", "nftables")
+OFFERED = ("ufw", "firewalld")  # host firewalls: in the hosts' repository, installed in no tree
 MASKED = (
     "systemd-networkd-wait-online.service", "systemd-logind.service", "systemd-udevd.service",
     "systemd-udevd-control.socket",
@@ -74,7 +75,7 @@ root=$1
 repo="$root{repository}"
 mkdir -p "$repo/partial"
 APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends --download-only \
--oDir::Cache::archives="$repo" install {extra}
+-oDir::Cache::archives="$repo" install {extra} {offered}
 rm -rf "$repo/partial" "$repo/lock"
 (cd "$repo" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release.new && mv Release.new Release)
 chmod -R a+rX "$repo"
@@ -112,6 +113,7 @@ def finish_script(variant: Variant) -> str:
     return SCRIPT.format(
         repository=REPOSITORY,
         extra=" ".join(EXTRA),
+        offered=" ".join(OFFERED),
         install=install if full else ": bare",
         ops=OPS_USER,
         ops_uid=OPS_UID,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancherctl.events import Emit, ignore
 from rancherctl.lab import access, command, ops, state, status
-from rancherctl.lab.model import DEFAULT_NAME, Lab, LabSpec, Os
+from rancherctl.lab.model import DEFAULT_NAME, Firewall, Lab, LabSpec, Os
 from rancherctl.lab.packages import OPS_USER
 from rancherctl.lab.paths import LabPaths, Roots
 from rancherctl.lab.steps import Steps
@@ -83,6 +83,10 @@ class RunningLab:
         """Pull the network cable."""
         ops.cable(self.lab.name, host, self.roots, self.steps, plugged=False)
 
+    def filter_pod_sources(self, wanted: bool) -> None:
+        """Let the bridges drop packets with pod source addresses, or let them pass again."""
+        ops.up(replace(self.lab.spec, filter_pod_sources=wanted), self.roots, self.steps)
+
     def heal(self, host: str) -> None:
         """Plug the cable in again."""
         ops.cable(self.lab.name, host, self.roots, self.steps, plugged=True)
@@ -102,6 +106,8 @@ def running_lab(
     subnets: int = 1,
     bare: bool = False,
     os: Os = "debian13",
+    firewall: Firewall | None = None,
+    filter_pod_sources: bool = False,
     keep: bool = False,
     roots: Roots | None = None,
     emit: Emit = ignore,
@@ -109,7 +115,7 @@ def running_lab(
     """A lab for the block, removed afterwards however the block ends. With ``keep`` it stays, and a rerun finds it."""
     where, steps = roots or Roots(), Steps(emit)
     try:
-        lab = ops.up(LabSpec(name, hosts, subnets, bare, os), where, steps)
+        lab = ops.up(LabSpec(name, hosts, subnets, bare, os, firewall, filter_pod_sources), where, steps)
         yield RunningLab(lab, where, steps)
     finally:
         if not keep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.files import replace as replace_file
@@ -22,13 +23,19 @@ def encode(lab: Lab, tree: Path) -> str:
         {
             "version": VERSION,
             "name": lab.name,
-            "spec": {"hosts": spec.hosts, "subnets": spec.subnets, "bare": spec.bare, "os": spec.os},
+            "spec": {"hosts": spec.hosts, "subnets": spec.subnets, "bare": spec.bare, "os": spec.os} | _site(spec),
             "networks": [str(network) for network in lab.networks],
             "tree": str(tree),
             "hosts": [{"name": host.name, "address": str(host.address), "subnet": host.subnet} for host in lab.hosts],
         },
         indent=2,
     )
+
+
+def _site(spec: LabSpec) -> dict[str, Any]:
+    """What only some labs have; other releases can read the file of a lab without it."""
+    firewall = {"firewall": spec.firewall} if spec.firewall else {}
+    return firewall | ({"filter_pod_sources": True} if spec.filter_pod_sources else {})
 
 
 def decode(text: str) -> tuple[Lab, Path]:

@@ -12,7 +12,10 @@ from rancherctl.lab.paths import LabPaths, Roots
 
 @dataclass(frozen=True, slots=True)
 class LabHostStatus:
-    """One row of ``lab status``. ``pid``: the host's init on the machine, None if stopped; ``via``: its ssh bastion."""
+    """One row of ``lab status``. ``pid``: the host's init on the machine, None if stopped; ``via``: its ssh bastion.
+
+    ``firewall`` and ``filter_pod_sources`` as in LabSpec.
+    """
 
     lab: str
     name: str
@@ -22,6 +25,8 @@ class LabHostStatus:
     variant: str
     pid: int | None
     via: str | None
+    firewall: str | None = None
+    filter_pod_sources: bool = False
 
 
 def lab_status(name: str, roots: Roots) -> tuple[LabHostStatus, ...]:
@@ -48,6 +53,8 @@ def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> LabHostStatus:
         lab.spec.variant,
         pid,
         bastion.name if bastion else None,
+        lab.spec.firewall,
+        lab.spec.filter_pod_sources,
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import sys
 import threading
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def test_the_saved_state_is_loaded_unchanged(tmp_path: Path) -> None:
     assert state.load(roots, "two") == (LAB, Path("/tree"))
     assert state.names(roots) == ("two",)
     assert state.taken_networks(roots) == frozenset(LAB.networks)
+    assert "firewall" not in (text := roots.lab("two").state.read_text())
+    assert "filter" not in text  # a release without them reads the file
+    site = replace(LAB, spec=replace(LAB.spec, firewall="ufw", filter_pod_sources=True))
+    state.save(roots, site, Path("/tree"))
+    assert state.load(roots, "two") == (site, Path("/tree"))
 
 
 def test_an_unknown_lab_is_not_found(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Names, addresses and subnets of labs."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -92,10 +93,22 @@ def test_omitted_options_come_from_the_existing_lab_or_the_defaults() -> None:
         "two", 7, 2, bare=True, os="debian12"
     )
     assert asked("two", None, hosts=None, subnets=None, bare=True, os=None) == LabSpec("two", 4, bare=True)
+    site = LabSpec("two", 6, firewall="nft", filter_pod_sources=True)
+    assert asked("two", site, hosts=None, subnets=None, bare=None, os=None) == site
+    passing = asked("two", site, hosts=None, subnets=None, bare=None, os=None, filter_pod_sources=False)
+    assert passing == replace(site, filter_pod_sources=False)
+    assert grown(Lab(site, TWO[:1]), passing).spec == passing
 
 
 @pytest.mark.parametrize(
-    "spec", [LabSpec("lab", 3), LabSpec("lab", 4, 2), LabSpec("lab", 4, bare=True), LabSpec("lab", 4, os="debian12")]
+    "spec",
+    [
+        LabSpec("lab", 3),
+        LabSpec("lab", 4, 2),
+        LabSpec("lab", 4, bare=True),
+        LabSpec("lab", 4, os="debian12"),
+        LabSpec("lab", 4, firewall="ufw"),
+    ],
 )
 def test_a_lab_cannot_shrink_or_change_its_shape(spec: LabSpec) -> None:
     with pytest.raises(ConflictError) as caught:

@@ -1,6 +1,7 @@
 """The wires as text, and what the machine's networks are read from."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from rancherctl.lab import network
 from rancherctl.lab.command import LabError
-from rancherctl.lab.model import Lab, LabSpec
+from rancherctl.lab.firewalls import script
+from rancherctl.lab.model import Firewall, Lab, LabSpec
 
 LAB = Lab(LabSpec("two", 4, 2), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
 
@@ -114,3 +116,10 @@ def test_a_link_that_vanishes_during_its_removal_does_not_fail(
             network.remove("rancherctl-lab-two", link.name)
     else:
         network.remove("rancherctl-lab-two", link.name)
+
+
+@pytest.mark.parametrize("firewall", ["nft", "ufw", "firewalld"])
+def test_scripts_of_firewalls_are_valid_shell_and_name_every_subnet(firewall: Firewall) -> None:
+    text = script(firewall, LAB.networks)
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+    assert all(str(network) in text for network in LAB.networks)

@@ -32,7 +32,7 @@ _rancherctl_words() {
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --ssh-client --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'env rm') commands='' options='--file -f --confirm --break-lock --force --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env rm') commands='' options='--file -f --confirm --break-lock --force --services --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -139,6 +139,7 @@ _rancherctl_follows() {
     'env rm --file') echo '@file' ;;
     'env rm -f') echo '@file' ;;
     'env rm --confirm') echo '@none' ;;
+    'env rm --services') echo 'keep delete' ;;
     'env rm --output') echo 'table wide json yaml name' ;;
     'env rm -o') echo 'table wide json yaml name' ;;
     'env rm --color') echo 'auto always never' ;;

@@ -170,6 +170,7 @@ complete -c rancherctl -n '__rancherctl_at "env rm"' -l file -s f -r -F -d 'The 
 complete -c rancherctl -n '__rancherctl_at "env rm"' -l confirm -x -d 'Confirm the removal by name, without a prompt.'
 complete -c rancherctl -n '__rancherctl_at "env rm"' -l break-lock -d 'Take the lock even if another process holds it.'
 complete -c rancherctl -n '__rancherctl_at "env rm"' -l force -d 'Forget the environment on this machine even if hosts could not be cleaned.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l services -x -a 'keep delete' -d 'Of a federation: its members leave first, with this for copies.'
 complete -c rancherctl -n '__rancherctl_at "env rm"' -l dry-run -d 'Show the plan without changing anything.'
 complete -c rancherctl -n '__rancherctl_at "env rm"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "env rm"' -s h -l help -d 'Show this message and exit.'

@@ -27,6 +27,12 @@ def rm(
     force: Annotated[
         bool, typer.Option("--force", help="Forget the environment on this machine even if hosts could not be cleaned.")
     ] = False,
+    services: Annotated[
+        str,
+        typer.Option(
+            "--services", metavar="keep|delete", help="Of a federation: its members leave first, with this for copies."
+        ),
+    ] = "",
     dry_run: DryRunOption = False,
     output: OutputOption = None,
 ) -> None:
@@ -34,6 +40,8 @@ def rm(
 
     If some hosts cannot be cleaned, the environment stays known on this machine, and the same command retries them.
     --force forgets it anyway and keeps a copy of its file, so that those hosts can be cleaned later with -f.
+
+    A federation with members is removed with --services only, and a member must leave its federation first.
 
     \b
     Examples:
@@ -43,6 +51,7 @@ def rm(
       rancherctl env rm -f demo.yaml --confirm demo
     """
     from rancherctl.cli.env.environment_file import requested_environment
+    from rancherctl.cli.env.federation_guard import before_removal
     from rancherctl.cli.env.work_context import without_bundle
     from rancherctl.environments.removal.preview import preview
     from rancherctl.environments.removal.remove import remove
@@ -59,6 +68,7 @@ def rm(
         return
     hosts = plural(len(environment.hosts), "host")
     run.confirm_name(f"This removes {environment.name} and all its data from {hosts}.", environment.name, confirm)
+    before_removal(run, environment, services=services, force=force)
     try:
         with run.progress() as emit, without_bundle(run, environment, emit) as work:
             removed = remove(environment, work, break_lock=break_lock)

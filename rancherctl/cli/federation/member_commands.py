@@ -189,7 +189,7 @@ def leave(
         )
     run = current(output=output)
     name = federation_name(run, federation)
-    with run.progress() as emit, api(run, name) as hub:
+    with api(run, name) as hub:
         found = overview.read(hub).members.get(member)
         if force:
             leaving.abandon(hub, member)
@@ -200,16 +200,26 @@ def leave(
             return
         if found is None and member not in run.known().names():
             raise NotFoundError(f"{member!r} is not a member of {name}", hint="rancherctl federation ls")
-        with api(run, member) as client:
-            if found is not None:
-                if not found.meta.deleting:
-                    leaving.begin(hub, member, services)
-                leaving.wait(hub, member, timeout, emit)
-            leaving.forget(hub, member)
-            leaving.clear(client, name, emit)
-            checked = leaving.proof(hub, client, name, member)
+    leave_member(run, name, member, services, timeout)
+
+
+def leave_member(run: CommandRun, federation: str, member: str, services: str, timeout: float) -> None:
+    """Have a member leave, and print the proof; RancherctlError if something is left."""
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import leave as leaving
+    from rancherctl.federation.operator import overview
+
+    with run.progress() as emit, api(run, federation) as hub, api(run, member) as client:
+        found = overview.read(hub).members.get(member)
+        if found is not None:
+            if not found.meta.deleting:
+                leaving.begin(hub, member, services)
+            leaving.wait(hub, member, timeout, emit)
+        leaving.forget(hub, member)
+        leaving.clear(client, federation, emit)
+        checked = leaving.proof(hub, client, federation, member)
     for right, line in checked:
         run.say(f"{'yes' if right else 'NO'}: {line}")
     if not all(right for right, _ in checked):
         raise RancherctlError(f"{member} has not left completely", hint="run the same command again")
-    run.say(f"{member} has left {name}")
+    run.say(f"{member} has left {federation}")

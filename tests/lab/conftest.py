@@ -36,6 +36,8 @@ class LabScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.startswith("tests/lab/federation/"):
+            return "federation"
         return "shared" if uses_shared(self.config.rootpath / file) else file
 
 

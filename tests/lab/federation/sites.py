@@ -15,7 +15,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-from rancherctl.lab.session import RunningLab, running_lab
+from rancherctl.lab.session import Reach, RunningLab, running_lab
 from tests.lab.support import Environment, lab_name, make
 
 ZONE = "acme.example"

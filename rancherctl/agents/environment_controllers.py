@@ -60,7 +60,7 @@ def environment_controllers(
         services,
         requests,
     ]
-    if config.network_mode == "routed":
+    if config.network_mode != "none":
         controllers.append(NetworkPolicyController(client, leader, boottime))
     return controllers
 

@@ -86,7 +86,7 @@ def _agent(config: AgentConfig) -> tuple[Resource, ...]:
         Unit(
             units.AGENT_UNIT,
             restart_on=(unit, str(PATH), CURRENT, config.cert, config.ca),
-            makes=(CNI_CONFIG,) if config.network_mode == "routed" else (),
+            makes=(CNI_CONFIG,) if config.network_mode != "none" else (),
         ),
     )
 

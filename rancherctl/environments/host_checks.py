@@ -89,11 +89,13 @@ def _lacks_python(facts: HostFacts) -> bool:
 
 
 def tunnels(environment: Environment, facts: Mapping[str, HostFacts]) -> list[str]:
-    """Hosts whose kernel lacks VXLAN although hosts are on several subnets."""
+    """Hosts whose kernel lacks VXLAN although hosts are on several subnets, or the network mode is vxlan."""
     networks = subnets(environment, facts)
-    if not environment.routes_pods or len(networks) < 2:
+    forced = environment.network.mode == "vxlan" and len(environment.hosts) > 1
+    if not environment.routes_pods or (len(networks) < 2 and not forced):
         return []
-    why = f"needed between subnets {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
+    where = "for spec.network.mode vxlan" if forced else f"between subnets {' and '.join(sorted(networks))}"
+    why = f"needed {where} (modprobe vxlan, or another kernel)"
     return [
         f"{name}: kernel lacks vxlan, {why}"
         for name, fact in facts.items()

@@ -18,7 +18,7 @@ class Field:
     """One value that cannot change: its ``key`` in a host's marker, what messages call it, and how to read it.
 
     ``optional``: markers have it only if it is not empty. ``own``: whether the value belongs to the host rather than to
-    the environment.
+    the environment. ``changes``: values that may become each other.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Field:
     value: Callable[[Environment, Host], Any]
     own: bool = False
     optional: bool = False
+    changes: frozenset[Any] = frozenset()
 
 
 def _zone(environment: Environment) -> str:
@@ -43,7 +44,12 @@ FIELDS: Final = (
     ),
     Field("podCIDR", "spec.network.podCIDR", lambda environment, _host: environment.network.pod_cidr),
     Field("serviceCIDR", "spec.network.serviceCIDR", lambda environment, _host: environment.network.service_cidr),
-    Field("mode", "spec.network.mode", lambda environment, _host: environment.network.mode),
+    Field(
+        "mode",
+        "spec.network.mode",
+        lambda environment, _host: environment.network.mode,
+        changes=frozenset({"routed", "vxlan"}),
+    ),
     Field("domain", "spec.dns.domain", lambda environment, _host: environment.dns.domain),
     Field("port", "spec.api.port", lambda environment, _host: environment.api.port),
     Field("federation", "spec.federation.zone", lambda environment, _host: _zone(environment), optional=True),
@@ -96,7 +102,9 @@ def refuse_markers(environment: Environment, markers: Mapping[str, Mapping[str, 
 def _problem(field: Field, was: Any, now: Any) -> str:
     if field.key == "federation" and not (was and now) and was != now:
         return "an environment cannot become a federation, nor stop being one (spec.federation)"
-    return "" if was == now else f"{field.name} is {_shown(was)} and cannot become {_shown(now)}"
+    if was == now or (field.changes and {was, now} <= field.changes):
+        return ""
+    return f"{field.name} is {_shown(was)} and cannot become {_shown(now)}"
 
 
 def _shown(value: Any) -> str:

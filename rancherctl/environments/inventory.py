@@ -38,7 +38,7 @@ from rancherctl.text import plural
 if TYPE_CHECKING:
     import yaml
 
-MODES: tuple[Mode, ...] = ("routed", "none")
+MODES: tuple[Mode, ...] = ("routed", "vxlan", "none")
 EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
 TLS_REDIRECTS: tuple[TlsRedirect, ...] = ("auto", "off")
 PROVIDERS: tuple[Provider, ...] = ("rfc2136", "none")

@@ -15,7 +15,7 @@ KIND: Final = "Environment"
 DEFAULT_KUBERNETES: Final = "1.36.3"
 LOCAL_API_PORT: Final = 7443
 LOCAL_API: Final = f"https://127.0.0.1:{LOCAL_API_PORT}"
-Mode = Literal["routed", "none"]
+Mode = Literal["routed", "vxlan", "none"]
 ExternalNames = Literal["allow", "deny"]
 TlsRedirect = Literal["auto", "off"]
 Provider = Literal["rfc2136", "none"]
@@ -25,7 +25,10 @@ WhenNone = Literal["keep", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's."""
+    """Pod and Service ranges (IPv4 CIDRs), and the pod network.
+
+    ``routed``: routes on a shared subnet, VXLAN across subnets; ``vxlan``: VXLAN everywhere; ``none``: an add-on's.
+    """
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
@@ -157,7 +160,7 @@ class Environment:
     @property
     def routes_pods(self) -> bool:
         """Whether rancherctl makes the pod network; otherwise a network add-on does."""
-        return self.network.mode == "routed"
+        return self.network.mode != "none"
 
     def api_endpoint(self) -> str:
         """``address:port`` that kubeconfigs use: spec.api.address, else that of the first control-plane host."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.change import Unknown
-from rancherctl.environments import https_notice, immutable_fields, layout, services_default
+from rancherctl.environments import https_notice, immutable_fields, layout, network_notice, services_default
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.lease_lock import LeaseLock
@@ -120,6 +120,8 @@ def planned(run: EnvironmentRun) -> EnvironmentPlan:
         immutable_fields.refuse(stored, run.environment)
         _warn_of_redirects(run, stored)
         _warn_of_services(run, stored)
+        if notice := network_notice.mode_changes(stored, run.environment):
+            run.warn("agents", notice)
     parts = tuple(part for phase in PHASES if (part := phase.plan(run)).steps)
     unreachable = (Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
     unreadable = (

@@ -72,7 +72,7 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
     hosts = tuple(_host(observation, host) for host in environment.hosts)
     notes = []
     if environment.runs_pods and environment.routes_pods:
-        notes.append("NetworkPolicies are not enforced in routed mode")
+        notes.append(f"NetworkPolicies are not enforced in {environment.network.mode} mode")
     if not environment.routes_pods and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     if not context.bundle.manifest.artefacts:

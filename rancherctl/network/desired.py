@@ -140,18 +140,19 @@ def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iter
         return dns_only(config)
     subnet = ipaddress.IPv4Network(links.subnet)
     known = tuple(others)
-    same_subnet, other_subnet = list[Peer](), list[Peer]()
+    direct_peers, tunnel_peers = list[Peer](), list[Peer]()
     for peer in known:
-        (same_subnet if ipaddress.IPv4Address(peer.address) in subnet else other_subnet).append(peer)
-    mtu = links.mtu - VXLAN_OVERHEAD if other_subnet else links.mtu
+        direct = config.mode == "routed" and ipaddress.IPv4Address(peer.address) in subnet
+        (direct_peers if direct else tunnel_peers).append(peer)
+    mtu = links.mtu - VXLAN_OVERHEAD if tunnel_peers or config.mode == "vxlan" else links.mtu
     source = first_address(pod_cidr)
-    routes = [KernelRoute(p.pod_cidr, p.address) for p in same_subnet]
-    routes += [KernelRoute(p.pod_cidr, first_address(p.pod_cidr), VXLAN_DEVICE, source) for p in other_subnet]
-    tunnels = tuple(sorted(Tunnel(first_address(p.pod_cidr), tunnel_mac(p.address), p.address) for p in other_subnet))
+    routes = [KernelRoute(p.pod_cidr, p.address) for p in direct_peers]
+    routes += [KernelRoute(p.pod_cidr, first_address(p.pod_cidr), VXLAN_DEVICE, source) for p in tunnel_peers]
+    tunnels = tuple(sorted(Tunnel(first_address(p.pod_cidr), tunnel_mac(p.address), p.address) for p in tunnel_peers))
     return NetworkState(
         dns_addresses=config.dns_addresses,
         routes=tuple(sorted(routes)),
-        vxlan=Vxlan(source, tunnel_mac(config.address), config.address, mtu, tunnels) if other_subnet else None,
+        vxlan=Vxlan(source, tunnel_mac(config.address), config.address, mtu, tunnels) if tunnel_peers else None,
         nft=nft_table(config, pod_cidr, (config.address, *(p.address for p in known))),
         cni=cni_config(pod_cidr, mtu),
         forwarding=True,

@@ -30,4 +30,4 @@ def build(settings: HostSettings, transport: Transport, _: Relist) -> HostRole:
 
 def resources(settings: HostSettings) -> tuple[Resource, ...]:
     """Packages, the boot unit and kernel settings."""
-    return install.resources(routed=settings.network_mode == "routed")
+    return install.resources(routed=settings.network_mode != "none")

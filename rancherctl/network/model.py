@@ -16,7 +16,7 @@ VXLAN_PORT = 4789
 VXLAN_OVERHEAD = 50
 NFT_TABLE = "rancherctl_network"
 
-Mode = Literal["routed", "none"]
+Mode = Literal["routed", "vxlan", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from rancherctl.kube.http.tls import stamp
 from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network import apply as apply_module
-from rancherctl.network import desired, observe, plan
+from rancherctl.network import desired, observe, plan, transition
 from rancherctl.network.kube_proxy import KubeProxyWatchdog
 from rancherctl.network.model import NetworkConfig, NetworkState, Peer
 from rancherctl.network.role_spec import SPEC
@@ -63,6 +63,7 @@ class NetworkRole:
     ) -> None:
         self._config, self._clock = config, clock
         self._hold = Hold(HOLD_SECONDS)
+        self._switch = Hold(transition.SWITCH_SECONDS)
         self._alarm = ""
         self._notified, self._proxy_at = True, float("-inf")
         self._transport = transport
@@ -100,7 +101,17 @@ class NetworkRole:
         if not (synced and own):
             return self._state
         links = observe.links(self._transport, self._config.address)
-        return desired.desired(self._config, links, own, self._believed(desired.peers(nodes, self._config)))
+        peers = self._believed(desired.peers(nodes, self._config))
+        return self._in_stages(desired.desired(self._config, links, own, peers))
+
+    def _in_stages(self, wanted: NetworkState) -> NetworkState:
+        """Hold back what would lose packets while other hosts still have the former network mode."""
+        changing = transition.is_changing(self._state, wanted)
+        if not self._switch.active(changing, self._clock()) or self._state is None:
+            if changing:
+                log.info("pods of other hosts are reached in another way from now on (mode %s)", self._config.mode)
+            return wanted
+        return transition.staged(self._state, wanted)
 
     def _believed(self, now: tuple[Peer, ...]) -> tuple[Peer, ...]:
         """The peers to route to, including those that a suspicious list lacks: their hosts may be healthy."""
@@ -145,7 +156,7 @@ class NetworkRole:
             "vxlan": state.vxlan is not None,
             "changes": self._repairs,
             "alarm": self._alarm,
-            "unusable": list(desired.unusable(table.items, self._config)) if self._config.mode == "routed" else [],
+            "unusable": list(desired.unusable(table.items, self._config)) if self._config.mode != "none" else [],
         }
 
     def _proxy_check_due(self) -> bool:

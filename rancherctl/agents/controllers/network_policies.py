@@ -1,4 +1,4 @@
-"""NetworkPolicyController: warn by Events that the routed pod network enforces no NetworkPolicy.
+"""NetworkPolicyController: warn by Events that rancherctl's pod network enforces no NetworkPolicy.
 
 A policy that silently does nothing is a trap.
 """
@@ -25,7 +25,7 @@ from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
 MESSAGE = (
-    "This policy has no effect: network mode routed does not enforce NetworkPolicies "
+    "This policy has no effect: rancherctl's pod network does not enforce NetworkPolicies "
     "(use network.mode none with Cilium or Calico)"
 )
 

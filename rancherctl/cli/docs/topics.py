@@ -85,7 +85,8 @@ spec:
   - {name: h1, address: 10.0.0.11, publicAddress: 192.0.2.11, roles: [etcd, controlplane, worker]}
   - {name: h2, address: 10.0.0.12, publicAddress: 192.0.2.12, roles: [worker]}
 
-network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (for another network add-on).
+network.mode is routed (routes on a shared subnet, VXLAN across subnets), vxlan (VXLAN between all hosts, for networks
+that drop packets with pod addresses) or none (for another network add-on). routed and vxlan can become each other.
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
 ssh is the default of all hosts; each host may have an ssh of its own: host, user, port, identity, config, knownHosts,

@@ -143,6 +143,10 @@ def test_hosts_on_several_subnets_need_vxlan() -> None:
     ]
     assert host_checks.tunnels(replace(ENV, network=replace(ENV.network, mode="none")), {"h1": near, "h2": far}) == []
     assert host_checks.tunnels(ENV, {"h1": replace(near, features=None), "h2": far}) == []
+    forced = replace(ENV, network=replace(ENV.network, mode="vxlan"))
+    assert host_checks.tunnels(forced, {"h1": near, "h2": replace(near, features={"vxlan": True})}) == [
+        "h1: kernel lacks vxlan, needed for spec.network.mode vxlan (modprobe vxlan, or another kernel)"
+    ]
 
 
 def test_a_control_plane_with_one_cpu_is_a_warning() -> None:

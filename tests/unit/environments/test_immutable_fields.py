@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rancherctl.environments import immutable_fields
+from rancherctl.environments import immutable_fields, network_notice
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.model import Environment
 from rancherctl.errors import RefusedError
@@ -36,6 +36,21 @@ def test_fields_that_cannot_change_are_refused_by_the_record(new: Environment, r
     with pytest.raises(RefusedError) as caught:
         immutable_fields.refuse(ENV, new)
     assert reason in caught.value.why
+
+
+def test_the_pod_network_may_change_between_routed_and_vxlan_but_not_from_or_to_none() -> None:
+    vxlan = replace(ENV, network=replace(ENV.network, mode="vxlan"))
+    none = replace(ENV, network=replace(ENV.network, mode="none"))
+    for old, new in ((ENV, vxlan), (vxlan, ENV)):
+        immutable_fields.refuse(old, new)
+        immutable_fields.refuse_markers(new, {h.name: immutable_fields.marker_of(old, h) for h in old.hosts})
+        assert "MTU" in network_notice.mode_changes(old, new)
+    for old, new in ((ENV, none), (none, ENV), (vxlan, none), (none, vxlan)):
+        reason = f"spec.network.mode is {old.network.mode} and cannot become {new.network.mode}"
+        with pytest.raises(RefusedError) as caught:
+            immutable_fields.refuse(old, new)
+        assert reason in caught.value.why
+    assert network_notice.mode_changes(vxlan, vxlan) == ""
 
 
 def test_new_hosts_labels_and_upstreams_are_accepted() -> None:

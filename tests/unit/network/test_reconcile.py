@@ -15,6 +15,7 @@ from rancherctl.hosts.transport import CommandFailedError
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.network import apply as apply_module
+from rancherctl.network import transition
 from rancherctl.network.model import KernelRoute, NetworkConfig
 from rancherctl.network.observe import parse_routes
 from rancherctl.network.reconcile import NetworkRole, restore
@@ -249,3 +250,25 @@ def test_in_mode_none_no_node_is_unusable(tmp_path: Path) -> None:
     for mode, odd in (("routed", ["h2"]), ("none", [])):
         role = NetworkRole(replace(CONFIG, mode=mode), Tools(), state_path=tmp_path / f"{mode}.json")
         assert role.reconcile(Snapshot({"nodes": Table(foreign, synced=True)}))["unusable"] == odd
+
+
+def test_a_new_mode_sends_through_its_tunnels_only_after_the_other_hosts_had_time_to_make_theirs(
+    tmp_path: Path,
+) -> None:
+    """The host has routed its pods before; the clock says when the switch is over."""
+    path, now = tmp_path / "state.json", [0.0]
+    NetworkRole(CONFIG, Tools(), state_path=path).reconcile(nodes("1", "2"))
+    role = NetworkRole(replace(CONFIG, mode="vxlan"), Tools(), state_path=path, clock=lambda: now[0])
+
+    def device() -> str:
+        role.reconcile(nodes("1", "2"))
+        state = apply_module.load(path)
+        assert state is not None
+        assert state.vxlan is not None
+        return state.routes[0].device
+
+    assert device() == ""
+    now[0] = transition.SWITCH_SECONDS - 1
+    assert device() == ""
+    now[0] = transition.SWITCH_SECONDS + 1
+    assert device() == "rctl-vxlan"

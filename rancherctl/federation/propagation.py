@@ -9,11 +9,12 @@ import logging
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from rancherctl.contract import COPIES_FINALIZER, FEDERATION_CONTROLLER
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.federation import pending
+from rancherctl.federation.event_recorder import EventRecorder
 from rancherctl.federation.model import FederatedService, FederationSettings, Shard
 from rancherctl.federation.objects import FOREGROUND_FINALIZER, ORPHAN_ANNOTATION, ORPHAN_FINALIZER, Federated, ObjectId
 from rancherctl.federation.pending import MAX_ENTRIES, PENDING_PREFIX, PendingEntry
@@ -25,6 +26,7 @@ from rancherctl.federation.status import (
     ServiceStatus,
     differs,
     last_known,
+    problems,
     service_status,
     status_body,
     unknown_line,
@@ -33,6 +35,7 @@ from rancherctl.federation.wanted import travels, unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, AlreadyExistsError, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
+from rancherctl.placement.model import ObjectProblem
 
 log = logging.getLogger(__name__)
 WRITES_PER_CALL: Final = 100
@@ -106,7 +109,7 @@ class Propagation:
         self._api, self._settings, self._clock, self._now = api, settings, clock, now
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
         self._deleted_since: dict[ObjectId, float] = {}
-        self._last: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._events = EventRecorder(api, clock=clock, now=now)
         self.services: Sequence[FederatedService] = ()
         """The Services with their shards, for the public DNS, after each reconcile."""
 
@@ -239,6 +242,7 @@ class Propagation:
     ) -> tuple[list[Write], list[FederatedService]]:
         writes: list[Write] = []
         published: list[FederatedService] = []
+        found: dict[str, tuple[ObjectProblem, ...]] = {}
         for key, service in view.services.items():
             if service.meta.deleting or not (travels(service) or service.options.stay):
                 continue
@@ -247,8 +251,10 @@ class Propagation:
             if travels(service):
                 published.append(federated_service(service, shards, self._settings.when_none))
             status = service_status(service, lines, withdrawn, dns.get(key, DnsPart()))
+            found[key] = problems(service, lines, withdrawn)
             if (lines or service.status or service.options.stay) and differs(service, status):
                 writes.append(self._status(service, status))
+        self._events.record(view.services, found)
         return writes, published
 
     def _lines(

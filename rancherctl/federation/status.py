@@ -17,6 +17,7 @@ from rancherctl.federation.objects import Federated
 from rancherctl.federation.options import STATUS
 from rancherctl.federation.plan import CopyState, State
 from rancherctl.net import address_key
+from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import and_more, plural, shorten
 
 PROPAGATED: Final = f"{FEDERATION_PREFIX}Propagated"
@@ -109,6 +110,23 @@ def _healthy(service: Federated, shards: Sequence[Shard], dead: frozenset[str]) 
     reasons = [f"{s.member}: {why}" for s in shards if (why := not_serving(s, service.type, dead))]
     message = shorten("; ".join([message, *reasons]), MAX_MESSAGE)
     return Condition(HEALTHY, "True" if serving else "False", "Served" if serving else "NoHealthyShards", message)
+
+
+def problems(service: Federated, lines: Sequence[MemberLine], withdrawn: Iterable[str]) -> tuple[ObjectProblem, ...]:
+    """What becomes an Event of the Service: conflicts, failures, what is held, dead addresses, wrong annotations."""
+    dead = frozenset(withdrawn)
+    out = [
+        ObjectProblem(line.state.reason or str(line.state.state), f"{line.member}: {line.state.why}")
+        for line in lines
+        if line.state.state in (State.CONFLICT, State.FAILED, State.HELD)
+    ]
+    for line in lines:
+        addresses = [a.address for a in line.shard.addresses if a.address in dead] if line.shard else []
+        out += [ObjectProblem("AddressWithdrawn", f"{line.member}: {address} does not answer") for address in addresses]
+        refused = line.shard.refused if line.shard else {}
+        out += [ObjectProblem("AddressRefused", f"{line.member}: {a} is {why}") for a, why in sorted(refused.items())]
+    out += [ObjectProblem("InvalidAnnotation", text) for text in service.options.problems]
+    return tuple(out)
 
 
 def is_serving(shard: Shard, kind: str, dead: frozenset[str]) -> bool:

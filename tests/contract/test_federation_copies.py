@@ -28,7 +28,7 @@ from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
 from rancherctl.federation.worker import MemberWorker
 from rancherctl.kube.cache import Cache
-from rancherctl.kube.client import CONFIGMAPS, ENDPOINTSLICES, NAMESPACES, SERVICES, Json
+from rancherctl.kube.client import CONFIGMAPS, ENDPOINTSLICES, EVENTS, NAMESPACES, SERVICES, Json
 from rancherctl.kube.rest import RestClient
 from tests.lab.apiserver import ApiServer, running
 
@@ -149,6 +149,12 @@ def annotate(api: RestClient, space: str, name: str, **annotations: str | None) 
 
 def copy(servers: Servers, member: str, space: str, name: str) -> Json:
     return servers.members[member].get(SERVICES, name, namespace=space)
+
+
+def events(servers: Servers, space: str, text: str) -> list[str]:
+    """Messages of Events in the federation that contain the text."""
+    found = servers.federation.list(EVENTS, namespace=space).items
+    return [e["message"] for e in found if text in e["message"]]
 
 
 def gone(api: RestClient, space: str, name: str) -> bool:
@@ -344,6 +350,7 @@ def test_a_service_that_was_there_before_is_adopted_by_rule_only(
         assert ADOPTED_ANNOTATION not in (copy(servers, "m1", space, "web")["metadata"].get("annotations") or {})
     else:
         until("reported", lambda: result in condition(servers, space, "web").get("message", ""))
+        until("Event", lambda: events(servers, space, result))
         assert copy(servers, "m1", space, "web")["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
         until("the other member", lambda: copy(servers, "m2", space, "web"))
 

@@ -15,7 +15,9 @@ MAX_MESSAGE: Final = 1000
 """Characters; the API takes 1,024."""
 
 
-def event(resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str) -> dict[str, Any]:
+def event(
+    resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str, component: str = COMPONENT
+) -> dict[str, Any]:
     """A v1 Event about the object; ``timestamp`` is RFC 3339.
 
     Its name is made from the object and the problem: a second Event about the same problem conflicts with the first.
@@ -38,8 +40,8 @@ def event(resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str
             "uid": meta.uid,
             "resourceVersion": meta.resource_version,
         },
-        "source": {"component": COMPONENT},
-        "reportingComponent": COMPONENT,
+        "source": {"component": component},
+        "reportingComponent": component,
         "firstTimestamp": timestamp,
         "lastTimestamp": timestamp,
         "count": 1,

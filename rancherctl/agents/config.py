@@ -68,6 +68,7 @@ class AgentConfig:
     )
     tls_redirect: bool = field(default=True, metadata=_json("ingress", "tls_redirect", read=bool, optional=True))
     keys_on_disk: bool = field(default=True, metadata=_json("ingress", "keys_on_disk", read=bool, optional=True))
+    access_log: str = field(default="errors", metadata=_json("ingress", "access_log", read=str, optional=True))
     ingress_reserved: tuple[int, ...] = field(
         default=(), metadata=_json("ingress", "reserved_ports", read=tuple, optional=True)
     )

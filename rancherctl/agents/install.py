@@ -51,6 +51,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         default_certificate=environment.ingress.default_certificate,
         tls_redirect=environment.ingress.tls_redirect == "auto",
         keys_on_disk=environment.ingress.keys_on_disk,
+        access_log=environment.ingress.access_log,
         ingress_reserved=ingress_reserved(environment),
         federation=environment.is_federation,
         lease_seconds=lease_seconds(len(environment.hosts)),

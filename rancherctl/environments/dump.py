@@ -76,6 +76,8 @@ def _ingress(ingress: IngressSettings) -> dict[str, Any]:
     out |= {key: list(networks) for key, networks in lists.items() if networks}
     if ingress.external_names != default.external_names:
         out["externalNames"] = ingress.external_names
+    if ingress.access_log != default.access_log:
+        out["accessLog"] = ingress.access_log
     tls = {"redirect": ingress.tls_redirect, "defaultCertificate": ingress.default_certificate}
     changed: dict[str, Any] = {key: text for key, text in tls.items() if text not in {default.tls_redirect, ""}}
     if not ingress.keys_on_disk:

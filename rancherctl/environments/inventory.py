@@ -22,6 +22,7 @@ from rancherctl.environments.model import (
     ExternalNames,
     FederationSettings,
     IngressSettings,
+    LoggedRequests,
     Mode,
     Network,
     Offline,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 MODES: tuple[Mode, ...] = ("routed", "vxlan", "none")
 EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
+LOGGED_REQUESTS: tuple[LoggedRequests, ...] = ("errors", "all", "none")
 TLS_REDIRECTS: tuple[TlsRedirect, ...] = ("auto", "off")
 PROVIDERS: tuple[Provider, ...] = ("rfc2136", "none")
 OFFLINE: tuple[Offline, ...] = ("drop", "keep")
@@ -249,8 +251,12 @@ def _ingress(spec: Section) -> IngressSettings:
         out.external_names,
         lambda t: "" if t in EXTERNAL_NAMES else f"must be allow or deny, not {t!r}",
     )
+    logged = section.text(
+        "accessLog", out.access_log, lambda t: "" if t in LOGGED_REQUESTS else f"must be errors, all or none, not {t!r}"
+    )
     out = replace(
         out,
+        access_log=cast("LoggedRequests", logged),
         default_class=section.flag("defaultClass", default=out.default_class),
         trusted_proxies=trusted,
         proxy_protocol=speaking,

@@ -21,6 +21,7 @@ TlsRedirect = Literal["auto", "off"]
 Provider = Literal["rfc2136", "none"]
 Offline = Literal["drop", "keep"]
 WhenNone = Literal["keep", "remove"]
+LoggedRequests = Literal["errors", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class IngressSettings:
     ``external_names``: whether ExternalName Services are served. ``default_certificate`` is the secret (namespace/name)
     for clients whose name has no certificate ("" = refuse them); ``tls_redirect``: whether plain requests to sites with
     a certificate are redirected to HTTPS. ``keys_on_disk``: whether hosts store the keys of certificates, so that HTTPS
-    answers after a reboot without the API; otherwise they are in memory only.
+    answers after a reboot without the API; otherwise they are in memory only. ``access_log``: which requests of
+    Ingresses without the annotation are logged.
     """
 
     role: str = "worker"
@@ -74,6 +76,7 @@ class IngressSettings:
     default_certificate: str = ""
     tls_redirect: TlsRedirect = "auto"
     keys_on_disk: bool = True
+    access_log: LoggedRequests = "errors"
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from rancherctl.hosts.model import Resource
 from rancherctl.hosts.transport import Transport
 from rancherctl.ingress.haproxy import install
 from rancherctl.ingress.haproxy.render import Paths
+from rancherctl.ingress.options import AccessLog
 from rancherctl.role_spec import HostRole, HostSettings, Relist
+
+_ACCESS_LOG: Final[Mapping[str, AccessLog]] = {"all": "true", "none": "false"}
+"""What the environment says → the same as an annotation."""
 
 
 def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> HostRole:
@@ -27,6 +34,7 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
             external_names=settings.external_names,
             proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
             tls=TlsPolicy(settings.default_certificate, settings.tls_redirect),
+            access_log=_ACCESS_LOG.get(settings.access_log, "errors"),
             reserved=frozenset(settings.ingress_reserved),
             paths=paths,
         )

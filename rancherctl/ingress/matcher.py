@@ -205,6 +205,8 @@ def _of_route(request: Request, match: Match, shown: Shown | None, servers: Call
         return _own("closed" if options.closed else "denied", match, shown)
     if options.redirect:
         return Answer("redirect", options.redirect_code, match, _location(request, options.redirect), shown)
+    if options.cors_origins and request.asks_method and request.method == "OPTIONS":
+        return _own("preflight", match, shown)
     if options.body_size and (request.length or 0) > options.body_size:
         return _own("too-large", match, shown)
     return (

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 Protocol = Literal["", "http", "h2c", "https", "grpc", "grpcs"]
 """How a service is spoken to. ``h2c`` and ``grpc`` are HTTP/2 without TLS, ``grpcs`` is HTTP/2 with TLS."""
-AccessLog = Literal["true", "false", "errors"]
+AccessLog = Literal["", "true", "false", "errors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class RouteOptions:
     ``check_path``: servers are checked by requests for it; ``check_status`` are the statuses of a healthy one, and
     ``check_interval`` is in milliseconds, 0 = as for other servers.
 
-    ``access_log``: which requests are logged: "errors", "true" (all) or "false" (none).
+    ``access_log``: which requests are logged: "errors", "true" (all) or "false" (none); "" is what the environment
+    says, and in a host's model errors.
 
     ``protocol`` "" is what the Service port says; in a host's model it is HTTP/1.1.
     """
@@ -85,7 +86,7 @@ class RouteOptions:
     check_path: str = ""
     check_status: tuple[str, ...] = ("200-399",)
     check_interval: int = 0
-    access_log: AccessLog = "errors"
+    access_log: AccessLog = ""
     protocol: Protocol = ""
 
     changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)

@@ -19,6 +19,7 @@ Kind = Literal[
     "denied",
     "no-certificate",
     "redirect",
+    "preflight",
     "too-large",
     "no-endpoint",
     "forwarded",
@@ -30,6 +31,7 @@ STATUS: Final[dict[Kind, int]] = {
     "closed": 503,
     "denied": 403,
     "no-certificate": 403,
+    "preflight": 204,
     "too-large": 413,
     "no-endpoint": 503,
 }
@@ -44,7 +46,8 @@ class Request:
     "" = one that every list allows. ``length`` is the Content-Length, None without one. Over ``https``, ``sni`` is the
     name that the client asks for in its handshake, "" without one, and ``client`` the file with authorities
     (TlsOptions.authority) that its certificate is of, "" without a certificate. ``forwarded_proto`` is what a trusted
-    proxy in front says about the client's scheme, "" without one.
+    proxy in front says about the client's scheme, "" without one. ``asks_method``: whether the request has the header
+    Access-Control-Request-Method, as browsers send it before a request of another site (CORS).
     """
 
     host: str
@@ -57,6 +60,7 @@ class Request:
     length: int | None = None
     client: str = ""
     forwarded_proto: str = ""
+    asks_method: bool = False
 
     @property
     def name(self) -> str:

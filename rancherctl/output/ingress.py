@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from rancherctl.contract import ACCESS_LOG, TLS_PURPOSE
 from rancherctl.output.results import Column, Failure, Listing, Record
 from rancherctl.text import and_more
 
@@ -54,7 +55,7 @@ RELOCATION_COLUMNS: Final = (
     Column("WHY", "message"),
 )
 CERTIFICATE_COLUMNS: Final = (
-    Column("SECRET", "secret"),
+    Column("SECRET", lambda row: row["secret"] + ("" if row["purpose"] == TLS_PURPOSE else f" ({row['purpose']})")),
     Column("INGRESS", lambda row: and_more(row["ingresses"], shown=2)),
     Column("NAMES", lambda row: and_more(row["names"], shown=2)),
     Column("KEY", "key", wide=True),
@@ -161,6 +162,7 @@ def check_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
         failures=failures,
         empty="no published addresses to check",
         trouble="failed the check",
+        hint=f"requests that failed are logged in {ACCESS_LOG} on each load-balancer host",
     )
 
 

@@ -3,6 +3,7 @@
 # ruff: noqa: F811 - fixtures of another module
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from rancherctl.cli.context import CommandRun
 from rancherctl.cli.ingress import certificates as ingress_certs
+from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.model import Host
 from rancherctl.ingress import copies
@@ -252,6 +254,7 @@ def test_status_reports_certificates_of_each_address(run: Run, shop: FakeApi, mo
         [("127.0.0.1", "foo.bar.com", False), ("127.0.0.2", "foo.bar.com", False)],
     )
     assert "instead of that of secret shop/foo" in err
+    assert "requests that failed are logged in /var/log/rancherctl/ingress/access.log on each" in err
     put_secret(shop, "foo", shown["foo.bar.com"])
     code, out, err = run("status")
     assert (code, err) == (0, "")
@@ -283,3 +286,40 @@ def test_plan_needs_an_ingress_or_a_host_that_exists(run: Run, api: FakeApi) -> 
     code, out, err = run("plan", "--without", "h9")
     assert (code, out) == (2, "")
     assert "the load-balancer hosts are h1, h2, h3" in err
+
+
+def put_authorities(api: FakeApi, name: str, text: bytes) -> None:
+    meta = {"name": name, "namespace": "shop"}
+    data = {"ca.crt": base64.b64encode(text).decode()}
+    api.store.put(SECRETS, "shop", {"metadata": meta, "type": "Opaque", "data": data})
+
+
+def test_certs_lists_authorities_of_clients_and_what_is_wrong_with_them(run: Run, shop: FakeApi) -> None:
+    for name in ("good", "missing", "junk", "old"):
+        host = f"{name}.com"
+        guarded = with_tls(name, f"{name}-tls", host)
+        guarded["metadata"]["annotations"] = {f"{INGRESS_PREFIX}client-ca": f"{name}-ca"}
+        shop.store.put(INGRESSES, "shop", guarded)
+        put_secret(shop, f"{name}-tls", AUTHORITY.issue(host))
+    put_authorities(shop, "good-ca", AUTHORITY.certificate)
+    put_authorities(shop, "junk-ca", b"junk")
+    put_authorities(shop, "old-ca", AUTHORITY.certificate + AUTHORITY.issue("old authority", days=-1).certificate)
+    code, out, err = run("certs")
+    assert code == 1
+    authorities = [line for line in out.splitlines() if "(client-ca)" in line]
+    assert [line.split()[0] for line in authorities] == [
+        "shop/good-ca",
+        "shop/junk-ca",
+        "shop/missing-ca",
+        "shop/old-ca",
+    ]
+    assert authorities[0].split()[-1] == "-"
+    assert "shop/junk-ca: ca.crt has no certificate in PEM; requests get status 503" in err
+    assert "the secret does not exist; requests get status 503" in err
+    assert "kubectl -n shop create secret generic missing-ca --from-file=ca.crt=FILE" in err
+    assert "the authority old authority expired at" in err
+    rows = {row["secret"]: row for row in json.loads(run("certs", "-o", "json")[1])["items"]}
+    good = rows["shop/good-ca"]
+    assert (good["purpose"], good["names"], good["ingresses"]) == ("client-ca", ["good.com"], ["shop/good"])
+    assert (good["subject"], good["self_signed"], good["days_left"]) == ("test authority", True, 399)
+    assert rows["shop/foo"]["purpose"] == "tls"

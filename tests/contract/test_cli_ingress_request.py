@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl.contract import INGRESS_PREFIX
 from tests.contract.test_cli_ingress import INGRESSES, api, run  # noqa: F401
 from tests.contract.test_cli_ingress import _object as object_of
 from tests.fakes.kube import FakeApi, Fault
@@ -146,3 +147,35 @@ def test_a_request_that_cannot_be_sent_is_an_error_before_the_api_is_asked(
     assert "invalid request 'GET foo.bar.com'" in err
     assert 'the form is "GET https://HOST/PATH"' in err
     assert api.requests == []
+
+
+def test_what_browsers_ask_before_a_request_of_another_site_is_answered_here(run: Run, services: FakeApi) -> None:
+    front = object_of("front")
+    url = "http://foo.bar.com/foo"
+    assert _only(run, "--request", f"OPTIONS {url}")["answer"] == "forwarded"
+    notes = {f"{INGRESS_PREFIX}cors-origins": "https://a.com", "io.rancher.scheduler.global": "true"}
+    front["metadata"]["annotations"] = notes
+    services.store.put(INGRESSES, "shop", front)
+    answer = _only(run, "--request", f"OPTIONS {url}")
+    assert (answer["answer"], answer["status"]) == ("preflight", 204)
+    assert "annotation cors-origins" in answer["reason"]
+    assert _only(run, "--request", url)["answer"] == "forwarded"
+
+
+@pytest.mark.parametrize(("target", "other"), [("only-local", "no-endpoint"), ("prefer-local", "forwarded")])
+def test_endpoints_of_the_host_itself_are_shown_if_an_annotation_asks_for_them(
+    run: Run, services: FakeApi, target: str, other: str
+) -> None:
+    front, slice_of = object_of("front"), _endpoints("10.42.0.3", "10.42.1.4")
+    front["metadata"]["annotations"] = {f"{INGRESS_PREFIX}target": target, "io.rancher.scheduler.global": "true"}
+    for endpoint, node in zip(slice_of["endpoints"], ("h1", "elsewhere"), strict=True):
+        endpoint["nodeName"] = node
+    services.store.put(INGRESSES, "shop", front)
+    services.store.put("/apis/discovery.k8s.io/v1/endpointslices", "shop", slice_of)
+    code, out, _ = run("show", "front", "--request", "http://foo.bar.com/foo", "-o", "json")
+    first, second = json.loads(out)["answers"]
+    assert (code, first["endpoints"], first["hosts"][0]["host"]) == (0, ["10.42.0.3:8080"], "h1")
+    assert (second["answer"], second["hosts"][0]["host"]) == (other, "h2")
+    if target == "only-local":
+        assert second["reason"] == "no ready endpoint on h2 (annotation target: only-local)"
+    assert second["endpoints"] == ([] if target == "only-local" else ["10.42.0.3:8080", "10.42.1.4:8080"])

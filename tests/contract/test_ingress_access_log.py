@@ -250,3 +250,26 @@ def test_https_is_named_and_a_reload_keeps_the_log(tls_host: TlsHost, tmp_path: 
     log.close()
     (record,) = records
     assert (record["tls"], record["host"], record["status"]) == ("TLSv1.3", "a.example", 200)
+
+
+def test_the_environment_says_what_is_logged_for_ingresses_that_do_not(lb_host: LoadBalancerHost, log: Log) -> None:
+    """`ingress.accessLog`; an Ingress on the host keeps its content hash, whatever the environment says."""
+    quiet = fake.ingress("quiet", [("quiet.example", "Prefix", "/", "web:80")], annotations={MODE: "errors"})
+    silent = fake.ingress("silent", [("silent.example", "Prefix", "/", "web:80")], annotations={MODE: "false"})
+    usual = fake.ingress("usual", [("usual.example", "Prefix", "/", "web:80")])
+    notes = {ACCESS: "192.0.2.1", MODE: "errors"}
+    marker = fake.ingress("marker", [("marker.example", "Prefix", "/", "web:80")], annotations=notes)
+    every = [marker, quiet, silent, usual]
+
+    def logged() -> list[str]:
+        for name in ("quiet", "silent", "usual"):
+            assert lb_host.haproxy.answer(f"{name}.example") == "w1"
+        return sorted({r["host"] for r in log.take() if r.get("status") == 200})
+
+    hashes = set()
+    for default, found in (("errors", []), ("true", ["usual.example"]), ("false", [])):
+        lb_host.role = lb_host.new_role(access_log=default)
+        section = lb_host.reconcile(every, SERVICES)
+        hashes.add(tuple(sorted(section["served"].items())))
+        assert logged() == found, default
+    assert len(hashes) == 1

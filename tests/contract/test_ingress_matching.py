@@ -56,7 +56,8 @@ OPTIONS: list[dict[str, str]] = [
     {"body-size": "3"},
     {"redirect": "https://new.org/x", "redirect-code": "308"},
     {"app-root": "/a", "allow-source": "127.0.0.2", "body-size": "10"},
-    {"www-redirect": "from-www"},
+    {"cors-origins": "https://z.org"},
+    {"cors-origins": "https://*.org", "body-size": "3", "www-redirect": "from-www"},
     {"www-redirect": "from-www", "deny-source": "127.0.0.2", "aliases": "z.org, *.a.com"},
     {"allow-source": "127.0.0.x"},
     {"aliases": "com b.a.com"},
@@ -96,13 +97,13 @@ HTTP, HTTPS, OWN_HTTP, OWN_HTTPS = 80, 443, 81, 444
 
 
 def _request(
-    host: str, target: str, client: str, proto: str, sni: str, length: int | None, port: int, shown: str
+    host: str, target: str, client: str, proto: str, sni: str, length: int | None, port: int, shown: str, asks: bool
 ) -> Request:
     sni = {"host": host.partition(":")[0], "none": ""}.get(sni, sni).removeprefix(".")
-    method = "GET" if length is None else "POST"
+    method = "OPTIONS" if asks else "GET" if length is None else "POST"
     if port in {HTTPS, OWN_HTTPS}:
-        return Request(host, target, method, client, "https", port, sni, length, shown, proto)
-    return Request(host, target, method, client, "http", port, "", length, "", proto)
+        return Request(host, target, method, client, "https", port, sni, length, shown, proto, asks)
+    return Request(host, target, method, client, "http", port, "", length, "", proto, asks)
 
 
 REQUEST = st.builds(
@@ -115,6 +116,7 @@ REQUEST = st.builds(
     st.sampled_from([None, None, 3, 4, 11]),
     st.sampled_from([HTTP, HTTP, HTTPS, HTTPS, OWN_HTTP, OWN_HTTPS]),
     st.sampled_from(["", *mtls.PAIRS]),
+    st.sampled_from([False, False, False, False, True]),
 )
 KEEP = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
 """An Ingress that always exists: without any, HAProxy would not listen."""

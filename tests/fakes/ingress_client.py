@@ -122,9 +122,10 @@ class _Client:
 
 
 def _headers(request: Request) -> Mapping[str, str]:
+    asked = {"origin": "https://z.org", "access-control-request-method": "GET"} if request.asks_method else {}
     if request.forwarded_proto:
-        return {"x-forwarded-for": request.source, "x-forwarded-proto": request.forwarded_proto}
-    return {"x-forwarded-proto": "https"} if request.source == FORGER else {}
+        return {"x-forwarded-for": request.source, "x-forwarded-proto": request.forwarded_proto, **asked}
+    return {"x-forwarded-proto": "https", **asked} if request.source == FORGER else asked
 
 
 def send_all(requests: Iterable[Request], *, second_version: bool) -> list[Seen]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.model import NO_PROXIES, Listener, Proxies
+from rancherctl.ingress.options import AccessLog
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from tests.fakes import ingress as fake
@@ -22,11 +23,20 @@ class LoadBalancerHost:
         self.role = self.new_role()
 
     def new_role(
-        self, listeners: tuple[Listener, ...] = (), proxies: Proxies = NO_PROXIES, tls: TlsPolicy = NO_POLICY
+        self,
+        listeners: tuple[Listener, ...] = (),
+        proxies: Proxies = NO_PROXIES,
+        tls: TlsPolicy = NO_POLICY,
+        access_log: AccessLog = "errors",
     ) -> LbRole:
         """Restart the agent; it reads what is on disk."""
         config = LbConfig(
-            self.name, listeners or self.haproxy.listeners, paths=self.haproxy.paths, proxies=proxies, tls=tls
+            self.name,
+            listeners or self.haproxy.listeners,
+            paths=self.haproxy.paths,
+            proxies=proxies,
+            tls=tls,
+            access_log=access_log,
         )
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role

@@ -105,6 +105,8 @@ ingress.tls.defaultCertificate: NAMESPACE/NAME is a TLS secret for clients that 
 without it they are refused. ingress.tls.keysOnDisk: false keeps the keys of certificates in memory (below /run) on
 load-balancer hosts: HTTP answers right after a reboot, HTTPS when the API can be reached. By default a host also has
 them in files of its load balancer, and HTTPS answers after a reboot without the API.
+ingress.accessLog says which requests are logged for Ingresses without the annotation ingress.rancherctl.io/access-log:
+errors (default), all or none. Each load-balancer host has its log in /var/log/rancherctl/ingress/access.log.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
 `rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.

@@ -29,6 +29,8 @@ def status(
     served. A service's own errors count as answers; errors that the load balancer sends in its place do not. Exit code
     6 if a check fails.
 
+    Each load-balancer host logs failed requests in /var/log/rancherctl/ingress/access.log.
+
     \b
     Examples:
       rancherctl ingress status
@@ -69,6 +71,8 @@ def certs(
 ) -> None:
     """List the certificates that serve Ingresses, with hosts, expiry and problems. Exits with 1 if there is one.
 
+    The authorities of clients' certificates (annotation client-ca) are listed, too.
+
     With --on, lists the certificates with private keys on one host's disk: what must be replaced if the host is stolen.
     If the host does not answer, lists what was sent to it.
 
@@ -80,7 +84,7 @@ def certs(
     """
     from rancherctl.cli.api import api
     from rancherctl.cli.ingress.certificates import certificate_view, show_host
-    from rancherctl.ingress.operator import api_view, certificates, overview
+    from rancherctl.ingress.operator import api_view, authority_certificates, certificates, overview
     from rancherctl.output.ingress import certificate_listing
 
     run = current(env=env, output=output)
@@ -90,5 +94,6 @@ def certs(
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
         seen = certificate_view(run, client, view, env, context, namespace=namespace)
-    rows = certificates.rows(seen, overview.select(view, namespace=namespace), warn_days)
+    chosen = overview.select(view, namespace=namespace)
+    rows = certificates.rows(seen, chosen, warn_days) + authority_certificates.rows(seen, chosen, warn_days)
     run.show(certificate_listing(rows), error=UnhealthyError)

@@ -40,7 +40,7 @@ TRAFFIC: Final = (
         "access_log",
         "access-log",
         values.one_of("true", "false", "errors"),
-        "true, false, errors; default errors",
+        "true, false, errors; default what ingress.accessLog of the environment says",
         "which requests are logged on the load-balancer hosts, as JSON: all, none, or those that were refused, "
         "interrupted or answered with 500 and above",
         replaces=("enable-access-log",),

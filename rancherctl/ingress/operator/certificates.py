@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from rancherctl.contract import TLS_PURPOSE
 from rancherctl.ingress.copies import Copied, certificates_digest, content_of, copied
 from rancherctl.ingress.model import TlsName, Translated, tls_id
 from rancherctl.ingress.operator import certificate_details
@@ -85,8 +86,8 @@ class CertificateView:
         self._details: dict[str, tuple[CertificateDetails | None, str]] = {}
         translated, claims = self.cluster.translated, self.cluster.claims
         contents = {key: secret.content for key, secret in self.secrets.items()}
-        others = read({t.client.authority for t in translated.values() if t.client})
-        contents |= {key: content_of(key, secret) for key, secret in others.items()}
+        self.others = read({t.client.authority for t in translated.values() if t.client})
+        contents |= {key: content_of(key, secret) for key, secret in self.others.items()}
         self._digests = {key: certificates_digest(listed, contents) for key, listed in claims.secrets.items()}
         self._users: dict[str, set[str]] = {}
         for key, listed in claims.secrets.items():
@@ -195,6 +196,7 @@ def _row(view: CertificateView, secret: str, use: Use, warn_days: int) -> Item:
     shown = certificate_details.item(found, view.now) if found and not refused else NO_DETAILS
     return {
         "secret": secret,
+        "purpose": TLS_PURPOSE,
         "default": bool(secret) and secret == view.default,
         "ingresses": sorted(use.ingresses),
         "names": sorted(use.names | use.shadowed.keys()),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
 from rancherctl.ingress.matcher import ACME
-from rancherctl.ingress.model import ANY_HOST, BackendRef, host_of, site_id
+from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, host_of, site_id
 from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.operator.host_rules import HostRules, rules_of_hosts
 from rancherctl.ingress.operator.overview import written_path
@@ -29,15 +29,27 @@ _AUTHORITY_REASONS: Final = ("ClientCaMissing", "ClientCaInvalid")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses (HOST:PORT) that answer for a backend; ``note`` says what is known if there are none."""
+    """Addresses (HOST:PORT) that answer for a backend; ``note`` says what is known if there are none.
+
+    ``local``: host → those on it.
+    """
 
     addresses: tuple[str, ...]
     note: str = ""
     known: bool = True
+    local: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def on(self, host: str, target: str) -> Endpoints:
+        """Those that a host uses with the annotation ``target``; "" is a host that nobody knows."""
+        own = self.local.get(host, ())
+        if not (target and host and self.addresses) or (target == "prefer-local" and not own):
+            return self
+        note = "" if own else f"no ready endpoint on {host} (annotation target: only-local)"
+        return Endpoints(own, note)
 
 
-def read_endpoints(client: KubeClient, ref: BackendRef) -> Endpoints:
-    """The ready endpoints of a Service port, from the API."""
+def read_endpoints(client: KubeClient, ref: BackendRef, hosts: Collection[str] = ()) -> Endpoints:
+    """The ready endpoints of a Service port, from the API; those on each of these ``hosts``, too."""
     try:
         service = objects.service(client.get(SERVICES, ref.service, namespace=ref.namespace))
         selector = f"kubernetes.io/service-name={ref.service}"
@@ -53,7 +65,13 @@ def read_endpoints(client: KubeClient, ref: BackendRef) -> Endpoints:
     if lookup.problem:
         return Endpoints((), lookup.problem.message)
     note = "" if lookup.servers else f"service {service.meta.key} has no ready endpoint"
-    return Endpoints(tuple(join_host_port(*server) for server in lookup.servers), note)
+
+    def on(node: str) -> tuple[str, ...]:
+        own = endpoints.servers_of(ref, {service.meta.key: service}, slices, {}, node=node)
+        return tuple(join_host_port(*server) for server in own.servers)
+
+    every = tuple(join_host_port(*server) for server in lookup.servers)
+    return Endpoints(every, note, local={host: on(host) for host in hosts})
 
 
 def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Request) -> Item:
@@ -66,7 +84,8 @@ def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Reques
     _check_port(request, every)
     matches = [rules.table.match(request).route for rules in every]
     refs = {route.backend for route in matches if route and route.forwards}
-    ends = {ref.key: read_endpoints(client, ref) for ref in sorted(refs, key=lambda ref: ref.key)}
+    hosts = [rules.name for rules in every if rules.name]
+    ends = {ref.key: read_endpoints(client, ref, hosts) for ref in sorted(refs, key=lambda ref: ref.key)}
     addresses = {h.name: h.address for h in view.roster.hosts}
     answers: list[Item] = []
     for rules in every:
@@ -108,15 +127,18 @@ def _check_port(request: Request, every: Sequence[HostRules]) -> None:
 def _answer(request: Request, rules: HostRules, ends: Mapping[str, Endpoints]) -> Item:
     """The answer of one host, without its name."""
 
-    def servers(backend: BackendRef) -> int:
-        have = ends[backend.key]
+    def ends_of(route: Route) -> Endpoints:
+        return ends[route.backend.key].on(rules.name, route.options.target)
+
+    def servers(route: Route) -> int:
+        have = ends_of(route)
         return len(have.addresses) or int(not have.known)
 
-    found = rules.table.answer(request, lambda route: servers(route.backend))
+    found = rules.table.answer(request, servers)
     match, route = found.match, found.match.route
     decided = found.kind not in {"no-listener", "refused", "misdirected", "tls-redirect"}
     forwards = decided and route is not None and route.forwards
-    have = ends[route.backend.key] if route and forwards else Endpoints(())
+    have = ends_of(route) if route and forwards else Endpoints(())
     shown = found.certificate
     return {
         "hosts": [],
@@ -162,6 +184,8 @@ def _reason(request: Request, found: Answer, rules: HostRules, have: Endpoints) 
                 "which plain HTTP cannot show" if request.scheme == "http" else "and this connection does not prove one"
             )
             text = f"the ingress needs a certificate of the client, {why}"
+        case "preflight":
+            text = "the load balancer answers requests of browsers about CORS itself (annotation cors-origins)"
         case "too-large":
             limit = route.options.body_size if route else 0
             text = f"the Content-Length {request.length} is larger than the {limit} bytes of the annotation body-size"

@@ -29,7 +29,8 @@ def parse_request(
     """``[METHOD] http[s]://HOST[:PORT]/PATH`` as a request of the client ``source`` ("" = any).
 
     ``sni`` is the name in the client's handshake, "" for none; by default it is the URL's host. ``length`` is the
-    Content-Length. ``client``: it has a certificate that hosts accept. UsageError if no client could send it.
+    Content-Length. ``client``: it has a certificate that hosts accept. A request with the method OPTIONS is one of a
+    browser about CORS. UsageError if no client could send it.
     """
     if source and not is_ip(source):
         raise UsageError(
@@ -54,16 +55,18 @@ def parse_request(
         raise _invalid(text, "the path has spaces or characters outside ASCII", "write them percent-encoded")
     # Clients send a slash for an empty path: http://HOST?QUERY is asked as /?QUERY.
     target = target if target.startswith("/") else f"/{target}"
+    method = (found["method"] or "GET").upper()
     return Request(
         found["authority"],
         target,
-        (found["method"] or "GET").upper(),
+        method,
         source,
         scheme,
         number,
         _handshake_name(scheme, host, sni),
         length,
         ACCEPTED if client else "",
+        asks_method=method == "OPTIONS",
     )
 
 

@@ -21,7 +21,7 @@ from rancherctl.ingress.model import (
     Server,
     Translated,
 )
-from rancherctl.ingress.options import HTTPS_PORT, Protocol, RouteOptions
+from rancherctl.ingress.options import HTTPS_PORT, AccessLog, Protocol, RouteOptions
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints
@@ -76,7 +76,8 @@ class LocalHost:
     """The host to build a model for.
 
     ``drain`` is the time between its address leaving a status and the removal of the route, in seconds.
-    ``external_names``: whether ExternalName Services are served. ``proxies`` are in front of it.
+    ``external_names``: whether ExternalName Services are served. ``proxies`` are in front of it. ``access_log`` counts
+    for Ingresses that do not say which requests are logged.
     """
 
     name: str
@@ -85,6 +86,7 @@ class LocalHost:
     external_names: bool = True
     proxies: Proxies = NO_PROXIES
     tls: TlsPolicy = NO_POLICY
+    access_log: AccessLog = "errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ def _host_model(
         routes = tuple(_effective(route, protocols.get(route.backend.key, ""), cookie_key) for route in routes)
         for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
             failing.setdefault(key, _not_verified(key))
+    if host.access_log != "errors" or any(route.options.access_log for route in routes):
+        routes = tuple(_logged(route, host.access_log) for route in routes)
     if any(route.options.client_ca for route in routes):
         authorities = usable(tables.secrets)
         routes = tuple(effective(route, authorities) for route in routes)
@@ -244,6 +248,18 @@ def _effective_options(options: RouteOptions, said: Protocol, cookie_key: str) -
     protocol = options.protocol or said
     key = cookie_key if options.sticky else ""
     return replace(options, protocol="" if protocol == "http" else protocol, sticky_key=key)
+
+
+def _logged(route: Route, default: AccessLog) -> Route:
+    """The route with what its requests are logged; errors are what HAProxy does without any option."""
+    wanted = route.options.access_log or default
+    said = "" if wanted == "errors" or route.options.closed else wanted
+    return route if said == route.options.access_log else replace(route, options=_with_log(route.options, said))
+
+
+@lru_cache(maxsize=1 << 10)
+def _with_log(options: RouteOptions, said: AccessLog) -> RouteOptions:
+    return replace(options, access_log=said)
 
 
 def _cookie_key(tables: Tables) -> str:

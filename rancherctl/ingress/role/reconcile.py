@@ -21,7 +21,7 @@ from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
-from rancherctl.ingress.options import DEFAULT_PORTS
+from rancherctl.ingress.options import DEFAULT_PORTS, AccessLog
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.authorities import AuthorityStore, is_authority
 from rancherctl.ingress.role.certificates import CertificateStore
@@ -55,7 +55,8 @@ class LbConfig:
     ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
     host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
     served. ``proxies`` are in front of the load balancers.  ``tls`` is what the environment says about HTTPS, and
-    ``reserved`` are ports that it does not give to Ingresses.
+    ``reserved`` are ports that it does not give to Ingresses. ``access_log`` counts for Ingresses that do not say which
+    requests are logged.
     """
 
     node: str
@@ -66,6 +67,7 @@ class LbConfig:
     proxies: Proxies = NO_PROXIES
     tls: TlsPolicy = NO_POLICY
     reserved: frozenset[int] = frozenset()
+    access_log: AccessLog = "errors"
     paths: render.Paths = field(default_factory=local_paths)
 
 
@@ -89,7 +91,13 @@ class LbRole:
     ) -> None:
         self.tables = (*SPEC.tables, *(table(config.node) for table in SPEC.own_tables))
         self._host = LocalHost(
-            config.node, config.listeners, config.drain, config.external_names, config.proxies, config.tls
+            config.node,
+            config.listeners,
+            config.drain,
+            config.external_names,
+            config.proxies,
+            config.tls,
+            config.access_log,
         )
         self._resolver = resolver or Resolver(by_server(config.dns))
         self._clock, self._calendar = clock, calendar

@@ -37,6 +37,7 @@ def test_every_field_survives_the_file() -> None:
         proxy_protocol=("10.0.0.5/32",),
         external_names=False,
         keys_on_disk=False,
+        access_log="all",
         ingress_reserved=(2222, 7000),
         lease_seconds=3.5,
         owners=(("192.0.2.10", ""), ("10.0.0.11", "h1")),

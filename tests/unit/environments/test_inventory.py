@@ -57,6 +57,15 @@ def test_default_class_must_be_true_or_false() -> None:
     )
 
 
+def test_the_access_log_has_three_values() -> None:
+    text = GOOD.replace("spec:\n", "spec:\n  ingress: {accessLog: all}\n")
+    assert load(text).environment.ingress == IngressSettings(access_log="all")
+    assert any(
+        "spec.ingress.accessLog: must be errors, all or none, not 'true'" in line
+        for line in problems(text.replace("all", '"true"'))
+    )
+
+
 def test_keys_on_disk_must_be_true_or_false() -> None:
     text = GOOD.replace("spec:\n", "spec:\n  ingress: {tls: {keysOnDisk: false}}\n")
     assert load(text).environment.ingress == IngressSettings(keys_on_disk=False)
@@ -285,7 +294,7 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
                 IngressSettings(default_class=False),
                 IngressSettings(trusted_proxies=("192.0.2.0/24", "2001:db8::/32"), external_names="deny"),
                 IngressSettings(proxy_protocol=("10.0.0.5/32",)),
-                IngressSettings(keys_on_disk=False, tls_redirect="off"),
+                IngressSettings(keys_on_disk=False, tls_redirect="off", access_log="none"),
             ]
         ),
     )

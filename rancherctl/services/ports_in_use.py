@@ -26,7 +26,7 @@ The cgroup of a socket, which is that of its systemd unit or its pod, needs no r
 
 
 def sockets(protocol: str, table: str) -> Iterable[tuple[str, int, str, int]]:
-    """(address, port, inode, number of the user) of each listening socket in a table /proc/net/PROTOCOL or PROTOCOL6."""
+    """(address, port, inode, number of the user) of each listening socket in the text of /proc/net/PROTOCOL."""
     state = _LISTEN if protocol == "tcp" else _UNCONNECTED
     for line in table.splitlines()[1:]:
         fields = line.split()

@@ -40,7 +40,7 @@ class Endpoints:
     local: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def on(self, host: str, target: str) -> Endpoints:
-        """Those that a host uses with the annotation ``target``; "" is a host that nobody knows."""
+        """Those that a host uses with the annotation ``target``; host "" = an imaginary one."""
         own = self.local.get(host, ())
         if not (target and host and self.addresses) or (target == "prefer-local" and not own):
             return self

@@ -217,6 +217,51 @@ def test_keys_on_a_host_are_for_its_load_balancer_only(shared: Environment, web:
     assert secret not in json.dumps(shared.get("configmap", "-n", "rancherctl-system"))
 
 
+def test_a_rule_for_any_host_brings_no_key_to_its_host(shared: Environment, web: str) -> None:
+    """Case 36: that host knows the rules of all others, because they might match, but has no business with keys."""
+    host, pair = f"kept.{w.host(web)}", AUTHORITY.issue(f"kept.{w.host(web)}")
+    shared.apply(w.tls_secret(web, "kept", pair), w.ingress(web, "kept", host, "web", secret="kept"))
+    (address,) = w.published(shared, web, "kept", 1)
+    until("the certificate", lambda: tls.serial(HTTPS, host, address) == pair.serial)
+    other = next(h.name for h in shared.lab.hosts() if h.name != shared.host_of(address))
+
+    def keys() -> set[str]:
+        """Copies of secrets and files of certificates on the other host."""
+        return {*copies(shared, other), *shared.ssh(other, f"ls {FOLDER} 2>/dev/null || true").split()}
+
+    before = keys()
+    there = {"io.rancher.scheduler.affinity.host_label": f"kubernetes.io/hostname={other}"}
+    shared.apply(w.ingress(web, "any", "", "web", path=f"/any-{web}", annotations=there))
+    (any_address,) = w.published(shared, web, "any", 1)
+    assert shared.host_of(any_address) == other
+    until("the rule of the other host", lambda: curl(any_address, host)[0] == 200)
+    assert curl(any_address, "unknown.example", f"/any-{web}")[0] == 200
+    assert keys() <= before
+    assert tls.serial(HTTPS, host, any_address) == REFUSED
+    shared.kubectl("delete", "ingress", "any", "kept", "-n", web)
+
+
+def test_a_precise_name_is_never_shown_the_certificate_of_a_wildcard(shared: Environment, web: str) -> None:
+    """HAProxy prefers EC keys: the wildcard excludes the name, and no longer when the name has such a key, too."""
+    name, wildcard = f"b.wild.{w.host(web)}", f"*.wild.{w.host(web)}"
+    wild, pairs = AUTHORITY.issue(wildcard), [AUTHORITY.issue(name, key=tls.rsa_key()), AUTHORITY.issue(name)]
+    every = str(len(shared.lab.hosts()))
+    shared.apply(w.tls_secret(web, "wild", wild), w.ingress(web, "wild", wildcard, "web", scale=every, secret="wild"))
+    w.published(shared, web, "wild", int(every))
+    shared.apply(w.tls_secret(web, "precise", pairs[0]))
+    shared.apply(w.ingress(web, "precise", name, "web", scale=every, secret="precise"))
+    addresses = w.published(shared, web, "precise", int(every))
+    workers = {a: shared.ssh(shared.host_of(a), "pidof haproxy") for a in addresses}
+    for pair in (*pairs, *pairs[::-1]):
+        shared.apply(w.tls_secret(web, "precise", pair))
+        until("its certificate", lambda pair=pair: serials(addresses, name) == {pair.serial})
+        assert serials(addresses, name.replace("b.", "c.", 1)) == {wild.serial}
+    shared.kubectl("delete", "ingress", "precise", "-n", web)
+    until("that of the wildcard", lambda: serials(addresses, name) == {wild.serial})
+    assert {a: shared.ssh(shared.host_of(a), "pidof haproxy") for a in addresses} == workers, "no reload"
+    shared.kubectl("delete", "ingress", "wild", "-n", web)
+
+
 def test_the_certificates_listed_for_a_host_equal_its_disk(shared: Environment, web: str) -> None:
     """Names, serial numbers and Ingresses of the files that are there, and no key in the answer."""
     host, pair = f"listed.{w.host(web)}", AUTHORITY.issue(f"listed.{w.host(web)}")

@@ -1,4 +1,7 @@
-"""`make demo`: four throw-away hosts become an environment; an Ingress and a Service on two hosts each, HTTPS, DNS.
+"""`make demo`: throw-away hosts become an environment; an Ingress and a Service on two hosts each, HTTPS, DNS.
+
+Then a second environment and a federation of both, whose public names follow a member that loses power (scripts/
+demo_federation.py); DEMO=first stops before that.
 
 Shows every command with its output and duration. Removes everything at the end, also after a failure or Ctrl-C, unless
 KEEP=1 is set. Removes a demo that an earlier run left behind; waits for one that is still running.
@@ -26,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from rancherctl.lab import state  # noqa: E402
 from rancherctl.lab.paths import Roots  # noqa: E402
+from scripts import demo_federation  # noqa: E402
 from scripts.prepare import bundle_root  # noqa: E402
 
 PROGRAM = ROOT / ".venv" / "bin" / "rancherctl"
@@ -33,6 +37,8 @@ NAME = "demo"
 FOLDER = Path("/var/lib/rancherctl-lab") / NAME
 """Files of the lab; `lab down` removes them."""
 HOSTS = 4
+"""Hosts of the first environment."""
+FIRST = os.environ.get("DEMO", "") == "first"
 SITE = "foo.bar.com"
 SERVICE, SERVICE_PORT = "web-direct", 8080
 NAMES = ("mongodb.default.svc.cluster.local", "mdb-0.mongodb.default.svc.cluster.local")
@@ -132,6 +138,11 @@ def wait_until(what: str, check: Callable[[], Any], limit: float = 120.0) -> Any
 
 
 def lab_hosts() -> list[dict[str, Any]]:
+    """The hosts of the first environment."""
+    return all_hosts()[:HOSTS]
+
+
+def all_hosts() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(
         run("rancherctl", "lab", "status", "--name", NAME, "-o", "json", quiet=True)
     )["items"]
@@ -269,6 +280,13 @@ def show() -> None:
     run("rancherctl", "env", "status", NAME, check=False)
 
 
+def tools() -> demo_federation.Tools:
+    def by_name() -> dict[str, str]:
+        return {host["name"]: host["address"] for host in all_hosts()}
+
+    return demo_federation.Tools(run, timed, wait_until, by_name, NAME, NAME, FOLDER, str(bundle_root()))
+
+
 def clear() -> None:
     """Remove the demo of this or an earlier run, also one that was killed at any moment."""
     known = [
@@ -277,8 +295,9 @@ def clear() -> None:
             run("rancherctl", "env", "ls", "-o", "json", quiet=True, check=False) or '{"items": []}'
         )["items"]
     ]
-    if NAME in known:
-        run("rancherctl", "env", "rm", NAME, "--confirm", NAME, "--force", "--break-lock", check=False)
+    for name in (demo_federation.ACME, demo_federation.PARIS, NAME):
+        if name in known and (name == NAME or NAME in state.names(Roots())):
+            run("rancherctl", "env", "rm", name, "--confirm", name, "--force", "--break-lock", check=False)
     if NAME in state.names(Roots()):
         run("rancherctl", "lab", "down", "--name", NAME)
 
@@ -286,9 +305,12 @@ def clear() -> None:
 def demo() -> None:
     clear()
     try:
-        timed(f"lab: {HOSTS} hosts up", lambda: run("rancherctl", "lab", "up", "--name", NAME, "--hosts", str(HOSTS)))
+        count = HOSTS if FIRST else HOSTS + demo_federation.EXTRA_HOSTS
+        timed(f"lab: {count} hosts up", lambda: run("rancherctl", "lab", "up", "--name", NAME, "--hosts", str(count)))
         timed("environment: created, all nodes Ready", create)
         show()
+        if not FIRST:
+            demo_federation.show(tools())
     except BaseException as error:
         if KEEP:
             print(f"\nThe demo failed and is kept for inspection. To remove it:\n  {REMOVAL}", flush=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER, LEAVE_FINALIZER
+from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.federation import cluster as clusters
 from rancherctl.federation import hub_tables, tokens
 from rancherctl.federation.cluster import CLUSTERS, Cluster, Condition, MemberStatus
@@ -133,7 +134,12 @@ class Hub:
         )
         for name, member in sorted(members.items()):
             self._handles[name].synced = found[name].sync
-            self._cluster(found[name], member, self._handles[name].connection)
+            try:
+                self._cluster(found[name], member, self._handles[name].connection)
+            except (ConflictError, NotFoundError) as error:
+                # It changed or went meanwhile: the watch brings what is there now.
+                log.info("member %s: %s", name, error)
+                wait = 1.0 if wait is None else min(wait, 1.0)
         return wait
 
     def _connect(self, found: Mapping[str, Cluster], secrets: Mapping[str, Secret]) -> None:

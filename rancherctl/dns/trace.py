@@ -152,7 +152,8 @@ def stub_domain(name: str, domains: Iterable[str]) -> str:
 
 def _direct(config: DnsHostConfig, rows: Sequence[Row], upstreams: Row) -> list[Row]:
     """What each upstream answers itself, for the names that this host does not answer from its own zones."""
-    every = tuple(dict.fromkeys((*(upstreams.get("used") or ()), *(upstreams.get("dead") or ()))))
+    listed = [row["server"] for row in upstreams.get("servers") or () if not row["domain"]]
+    every = tuple(dict.fromkeys(listed or (*(upstreams.get("used") or ()), *(upstreams.get("dead") or ()))))
     zones = frozenset(named_conf.zones(config))
     jobs: list[tuple[str, str, str]] = []
     for name, kind in dict.fromkeys((name, row["type"]) for row in rows for name in (row["name"], *_targets(row))):

@@ -62,7 +62,7 @@ def _by_host(rows: Iterable[Item]) -> Iterable[Item]:
     for row in rows:
         rest = {key: value for key, value in row.items() if key != "host"}
         found.setdefault(str(rest), {**rest, "hosts": []})["hosts"].append(row["host"])
-    return sorted(found.values(), key=lambda row: (row["name"], row["server"]))
+    return sorted(found.values(), key=lambda row: (row["name"], row["order"] or 0, row["server"]))
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Item]) -> str:
@@ -100,6 +100,11 @@ def _published(row: Item) -> str:
     return "yes" if row["answered"] else "no"
 
 
+def _used(row: Item) -> str:
+    state = "" if row["used"] is None else "yes" if row["used"] else "no"
+    return f"{state}: {row['why']}" if row["why"] else state
+
+
 ASKED: Final = (
     Column("#", "number"),
     Column("ASKED", "name"),
@@ -118,6 +123,8 @@ RECORDS: Final = (
 )
 DIRECT: Final = (
     Column("UPSTREAM", "server"),
+    Column("ORDER", "order"),
+    Column("USED", _used),
     Column("HOSTS", "hosts"),
     Column("ASKED", "name"),
     Column("TYPE", "type"),

@@ -38,10 +38,14 @@ def api_objects(world: World, *more: str) -> ApiObjects:
     return ApiObjects(dict(world.services), slices, dict(world.pods), namespaces)
 
 
-def host_files(folder: Path, upstreams: Iterable[str] = (), dead: Iterable[str] = ()) -> Host:
-    """A host whose agent reports these upstreams, and whose kubelet takes no search domains from it."""
+def host_files(folder: Path, upstreams: Iterable[str]) -> Host:
+    """A host whose agent reports that the first upstream is used, and whose kubelet takes no search domains from it."""
     section = folder / "dns.json"
-    section.write_text(json.dumps({"upstreams": {"used": list(upstreams), "dead": list(dead)}}))
+    rows = [
+        {"server": server, "domain": "", "order": order, "alive": True, "in_use": order == 1, "why": ""}
+        for order, server in enumerate(upstreams, 1)
+    ]
+    section.write_text(json.dumps({"upstreams": {"used": [rows[0]["server"]], "dead": [], "servers": rows}}))
     (folder / "resolv.conf").write_text("nameserver 192.0.2.1\n")
     (folder / "kubelet.yaml").write_text(f"resolvConf: {folder / 'resolv.conf'}\n")
     return Host(folder / "kubelet.yaml", folder / "proc", section)

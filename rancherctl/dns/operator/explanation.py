@@ -193,9 +193,10 @@ def _origin_of(step: Step, trace: HostTrace) -> str:
         return f"name server {trace.resolver.nameservers[0]}"
     if step.cached:
         return "cache"
+    servers = [up.server for up in trace.upstreams if up.domain == step.stub and up.used]
     if step.stub:
-        return f"stub domain {step.stub}"
-    return next((f"upstream {up.server}" for up in trace.upstreams if not up.why), "no upstream answers")
+        return f"stub domain {step.stub}" + (f", {and_more(servers)}" if servers else "")
+    return f"upstream {' or '.join(servers)}" if servers else "no upstream answers"
 
 
 def _records(
@@ -218,20 +219,21 @@ def _records(
 
 
 def _upstreams(traces: Iterable[HostTrace]) -> list[Item]:
-    return [
-        {"host": trace.host, "order": order, "server": up.server, "why": up.why}
-        for trace in traces
-        for order, up in enumerate(trace.upstreams, 1)
-    ]
+    return [{"host": trace.host, **asdict(up)} for trace in traces for up in trace.upstreams]
 
 
 def _direct(traces: Iterable[HostTrace]) -> list[Item]:
-    return [
-        {"host": trace.host, "name": name, "type": kind, "server": answer.server, **_short(answer)}
-        for trace in traces
-        for (name, kind), part in trace.direct.items()
-        for answer in part
-    ]
+    """The answer of each upstream, with what the host's agent knows about it."""
+    out = []
+    for trace in traces:
+        stubs = {step.name: step.stub for step in trace.steps}
+        for (name, kind), part in trace.direct.items():
+            for answer in part:
+                use = trace.use_of(answer.server, stubs.get(name, ""))
+                known = {"order": use.order, "used": use.used, "why": use.why} if use else {}
+                row = {"host": trace.host, "name": name, "type": kind, "server": answer.server}
+                out.append({**row, "order": None, "used": None, "why": "", **known, **_short(answer)})
+    return out
 
 
 def _decisive(asked: Sequence[Asked], explained: str) -> Asked:

@@ -30,11 +30,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class UpstreamState:
-    """An upstream resolver of a host, in the order of use; ``why`` says why it is not in use, "" if it is."""
+class UpstreamUse:
+    """An upstream resolver as the agent of a host reports it.
+
+    ``domain`` is the stub domain that it answers, "" for all other names; ``order`` its place among those of the
+    domain. ``used``: the host forwards to it now. ``why`` is what is wrong with it, "" if nothing is known.
+    """
 
     server: str
+    order: int
+    used: bool = True
     why: str = ""
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class HostTrace:
     resolver: Resolver
     servers: tuple[str, ...]
     steps: tuple[Step, ...]
-    upstreams: tuple[UpstreamState, ...]
+    upstreams: tuple[UpstreamUse, ...]
     direct: Mapping[Question, tuple[Answer, ...]]
 
     @classmethod
@@ -70,7 +77,7 @@ class HostTrace:
                 )
                 for row in data["asked"]
             ),
-            upstream_states(data["upstreams"]),
+            upstream_uses(data["upstreams"]),
             direct,
         )
 
@@ -79,16 +86,33 @@ class HostTrace:
         found = {step.name for step in self.steps}
         return found | {r[3].lower() for s in self.steps for a in s.answers for r in a.records if r[2] == "CNAME"}
 
+    def use_of(self, server: str, domain: str = "") -> UpstreamUse | None:
+        """What the agent knows about an upstream."""
+        return next((up for up in self.upstreams if up.server == server and up.domain == domain), None)
+
     @property
     def asks_elsewhere(self) -> tuple[str, ...]:
         """The name servers of the resolver that are not this host's DNS server."""
         return tuple(server for server in self.resolver.nameservers if server not in self.servers)
 
 
-def upstream_states(section: Mapping[str, Any]) -> tuple[UpstreamState, ...]:
-    """The upstreams as the agent of a host reports them (``upstreams`` of the DNS role's section)."""
-    used: Sequence[str] = section.get("used") or ()
-    dead: Sequence[str] = section.get("dead") or ()
+def upstream_uses(section: Mapping[str, Any]) -> tuple[UpstreamUse, ...]:
+    """Parse ``upstreams`` of the DNS role's section; earlier releases of the agent list ``used`` and ``dead``."""
+    rows: Sequence[Mapping[str, Any]] | None = section.get("servers")
+    if rows is None:
+        used: Sequence[str] = section.get("used") or ()
+        dead: Sequence[str] = section.get("dead") or ()
+        return tuple(
+            UpstreamUse(server, order, server not in dead, "does not answer" if server in dead else "")
+            for order, server in enumerate(dict.fromkeys((*used, *dead)), 1)
+        )
     return tuple(
-        UpstreamState(server, "does not answer" if server in dead else "") for server in dict.fromkeys((*used, *dead))
+        UpstreamUse(
+            row["server"],
+            int(row["order"]),
+            bool(row["in_use"]),
+            row["why"] or ("does not answer" if row["alive"] is False else ""),
+            row["domain"],
+        )
+        for row in rows
     )

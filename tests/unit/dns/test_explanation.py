@@ -13,7 +13,7 @@ from rancherctl.dns.lookup import Answer
 from rancherctl.dns.operator.api_objects import ApiObjects
 from rancherctl.dns.operator.asked import Asker
 from rancherctl.dns.operator.explanation import Explanation, explain
-from rancherctl.dns.operator.host_trace import HostTrace, Step, UpstreamState, upstream_states
+from rancherctl.dns.operator.host_trace import HostTrace, Step, UpstreamUse, upstream_uses
 from rancherctl.dns.records import Shape
 from rancherctl.dns.search import Resolver, of_namespace
 from rancherctl.output.dns_explain import text
@@ -43,7 +43,7 @@ def host(
     name: str = "h1",
     resolver: Resolver = POD,
     direct: Mapping[str, Sequence[Answer]] | None = None,
-    upstreams: tuple[UpstreamState, ...] = (UpstreamState("10.0.0.1"), UpstreamState("10.0.0.2")),
+    upstreams: tuple[UpstreamUse, ...] = (UpstreamUse("10.0.0.1", 1), UpstreamUse("10.0.0.2", 2, used=False)),
 ) -> HostTrace:
     return HostTrace(
         name,
@@ -179,11 +179,14 @@ def test_a_negative_answer_in_the_cache_is_compared_with_what_the_upstream_says_
 def test_upstreams_that_do_not_answer_or_fail() -> None:
     silent = Answer("10.0.0.1", "", error="no answer within 3 s")
     failed = Answer(SERVER, "SERVFAIL")
-    found = look("www.example.com", outside(failed, silent, upstreams=(UpstreamState("10.0.0.1", "does not answer"),)))
+    found = look(
+        "www.example.com",
+        outside(failed, silent, upstreams=(UpstreamUse("10.0.0.1", 1, used=False, why="does not answer"),)),
+    )
     assert [(r.code, "10.0.0.1 (no answer within 3 s)" in r.text) for r in found.reasons] == [("UpstreamsSilent", True)]
     assert found.item["asked"][0]["from"] == "no upstream answers"
     both = outside(failed, silent, name="h2")
-    assert "10.0.0.1   h1,h2   www.example.com.   A      no answer within 3 s" in text(
+    assert "10.0.0.1   1       yes    h1,h2   www.example.com.   A      no answer within 3 s" in text(
         look("www.example.com", outside(failed, silent), both).item
     )
     refused = look("www.example.com", outside(failed, Answer("10.0.0.1", "REFUSED")))
@@ -298,9 +301,43 @@ def test_a_silent_server_is_said_to_be_silent() -> None:
     assert "no answer within 3 s" in text(found.item)
 
 
-def test_dead_upstreams_keep_their_place_in_the_order() -> None:
-    assert upstream_states({"used": ["10.0.0.2"], "dead": ["10.0.0.1"]}) == (
-        UpstreamState("10.0.0.2"),
-        UpstreamState("10.0.0.1", "does not answer"),
+def test_the_state_of_upstreams_is_read_from_agents_of_this_and_of_earlier_releases() -> None:
+    assert upstream_uses({"used": ["10.0.0.2"], "dead": ["10.0.0.1"]}) == (
+        UpstreamUse("10.0.0.2", 1),
+        UpstreamUse("10.0.0.1", 2, used=False, why="does not answer"),
     )
-    assert upstream_states({}) == ()
+    assert upstream_uses({}) == ()
+    common = {"latency_ms": 1.0, "since": 3.0, "queries": 5, "note": ""}
+    rows = [
+        {"server": "10.0.0.1", "domain": "", "order": 1, "alive": False, "in_use": False, "why": "no answer", **common},
+        {"server": "10.0.0.2:5353", "domain": "", "order": 2, "alive": True, "in_use": True, "why": "", **common},
+        {
+            "server": "10.0.0.3",
+            "domain": "corp.example",
+            "order": 1,
+            "alive": True,
+            "in_use": True,
+            "why": "",
+            **common,
+        },
+    ]
+    assert upstream_uses({"used": ["10.0.0.2:5353"], "dead": [], "servers": rows}) == (
+        UpstreamUse("10.0.0.1", 1, used=False, why="no answer"),
+        UpstreamUse("10.0.0.2:5353", 2),
+        UpstreamUse("10.0.0.3", 1, domain="corp.example"),
+    )
+
+
+def test_names_of_a_stub_domain_are_asked_of_its_servers() -> None:
+    name = "db.corp.example."
+    upstreams = (UpstreamUse("10.0.0.1", 1), UpstreamUse("10.0.0.53", 1, domain="corp.example"))
+    trace = host(
+        step(name, MISSING, zone="", cached=False, stub="corp.example"),
+        upstreams=upstreams,
+        direct={name: [upstream("10.0.0.53", MISSING)]},
+    )
+    found = look("db.corp.example", trace)
+    assert found.item["asked"][0]["from"] == "stub domain corp.example, 10.0.0.53"
+    assert found.reasons[0].text == "db.corp.example. does not exist (stub domain corp.example, 10.0.0.53 says so)"
+    assert [(row["server"], row["order"], row["used"]) for row in found.item["direct"]] == [("10.0.0.53", 1, True)]
+    assert "10.0.0.53   1       yes    h1" in text(found.item)

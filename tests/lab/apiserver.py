@@ -98,8 +98,8 @@ def binaries() -> Path:
 
 
 @contextlib.contextmanager
-def running(root: Path | None = None) -> Iterator[ApiServer]:
-    """Run a separate API server for the block; afterwards everything is removed."""
+def running(root: Path | None = None, services: str = "10.43.0.0/16") -> Iterator[ApiServer]:
+    """Run a separate API server for the block; afterwards everything is removed. ``services``: networks of Services."""
     root = root or binaries()
     folder = Path(tempfile.mkdtemp(prefix="rancherctl-apiserver-"))
     server = ApiServer("", folder / "ca.crt", folder / "admin.crt", folder / "admin.key", folder)
@@ -127,7 +127,7 @@ def running(root: Path | None = None) -> Iterator[ApiServer]:
                 f"--tls-private-key-file={folder}/server.key",
                 f"--client-ca-file={folder}/ca.crt",
                 "--authorization-mode=Node,RBAC",
-                "--service-cluster-ip-range=10.43.0.0/16",
+                f"--service-cluster-ip-range={services}",
                 f"--service-account-issuer={server.url}",
                 f"--service-account-key-file={folder}/sa.key",
                 f"--service-account-signing-key-file={folder}/sa.key",

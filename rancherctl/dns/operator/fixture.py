@@ -78,10 +78,12 @@ class Fixture:
             _slice("waiting", "a", [_endpoint(v4(30), "late-0", ready=False)], PORTS[:1]),
             _service("empty", PORTS[:1], clusterIP="None"),
             _service("eager", PORTS[:1], clusterIP="None", publishNotReadyAddresses=True),
-            _slice("eager", "a", [_endpoint(v4(40), "early-0", ready=False)], PORTS[:1]),
+            # As the EndpointSlice controller writes them: ready, whatever the pod says, but not serving.
+            _slice("eager", "a", [_endpoint(v4(40), "early-0", serving=False)], PORTS[:1]),
             _service("unnamed", [("", "TCP", 8080)], clusterIP="None"),
             _slice("unnamed", "a", [_endpoint(v4(50), "one-0")], [("", "TCP", 8080)]),
-            _service("alias", (), type="ExternalName", externalName=f"cluster.{self.zone.rstrip('.')}"),
+            _service("alias", (), type="ExternalName", externalName=f"headless.{self.zone.rstrip('.')}"),
+            _service("narrow", (), type="ExternalName", externalName=f"cluster.{self.zone.rstrip('.')}"),
             _service("outside", (), type="ExternalName", externalName="www.example.com"),
             _service("last", PORTS[:1], clusterIP="None"),
             _slice("last", "a", [_endpoint(v4(60), "last-0")], PORTS[:1]),
@@ -94,8 +96,9 @@ def _service(name: str, ports: Sequence[tuple[str, str, int]], **spec: Any) -> t
     return SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
 
 
-def _endpoint(address: str, hostname: str = "", *, ready: bool = True) -> Json:
-    return {"addresses": [address], "conditions": {"ready": ready}, **({"hostname": hostname} if hostname else {})}
+def _endpoint(address: str, hostname: str = "", *, ready: bool = True, serving: bool | None = None) -> Json:
+    conditions = {"ready": ready, "serving": ready if serving is None else serving, "terminating": False}
+    return {"addresses": [address], "conditions": conditions, **({"hostname": hostname} if hostname else {})}
 
 
 def _slice(

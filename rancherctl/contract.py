@@ -80,6 +80,9 @@ FEDERATION_NAMESPACE_PREFIX: Final = "rancherctl-federation-"
 FEDERATION_CONTROLLER: Final = "rancherctl-federation"
 """The federation's unit, Lease, field manager, and its namespace for the members' credentials."""
 
+MANAGED_BY: Final = "app.kubernetes.io/managed-by=rancherctl"
+"""Selector of objects that rancherctl creates in members."""
+
 # Copies of Secrets in the namespaces of hosts
 SOURCE_ANNOTATION: Final = "rancherctl.io/source"
 """``namespace/name`` of the Secret that was copied."""

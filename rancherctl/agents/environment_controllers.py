@@ -19,21 +19,27 @@ from rancherctl.agents.controllers.network_policies import NetworkPolicyControll
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
 from rancherctl.agents.controllers.service_statuses import ServiceStatusController
+from rancherctl.agents.controllers.vantage import VantageController
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.named_secrets import NamedSecrets
 from rancherctl.contract import SERVICES_KEY
+from rancherctl.kube.reflector import Source
 from rancherctl.kube.rest import RestClient
 from rancherctl.services.translate import ServicePolicy, policy_to_json
 
 
 def environment_controllers(
-    config: AgentConfig, client: Fenced, leader: Leader, named: NamedSecrets | None = None
+    config: AgentConfig,
+    client: Fenced,
+    leader: Leader,
+    named: NamedSecrets | None = None,
+    source: Source | None = None,
 ) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most.
 
-    ``named`` reads secrets by name.
+    ``named`` reads secrets by name; ``source`` is what a vantage point of a federation watches.
     """
     requests = CertificateRequestController(client, leader, config.service_cidr, dict(config.owners))
     liveness = Liveness(limit=3 * config.lease_seconds)
@@ -60,6 +66,7 @@ def environment_controllers(
         services,
         requests,
     ]
+    controllers.append(VantageController(client, source, leader, boottime))
     if config.network_mode != "none":
         controllers.append(NetworkPolicyController(client, leader, boottime))
     return controllers
@@ -83,6 +90,6 @@ def environment_process(config: AgentConfig, identity: str, notify: Callable[[st
     leader = Leader(client, identity)
     # Checked twice, before a write begins and before its first byte is sent: the process may be frozen in between.
     fenced = Fenced(connect(leader.check), leader.check)
-    controllers = environment_controllers(config, fenced, leader, NamedSecrets(client, wake.set))
+    controllers = environment_controllers(config, fenced, leader, NamedSecrets(client, wake.set), client)
     cluster = Cluster.watched(config.environment, client, controllers, wake.set)
     return ControllerProcess(leader, [cluster], notify, wake)

@@ -20,6 +20,7 @@ from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.providers.configured import ConfiguredProvider, secret_reader
 from rancherctl.federation.public_dns import PublicDns
 from rancherctl.federation.public_names import Names, NoNames
+from rancherctl.federation.vantage import StoredConfigMap
 from rancherctl.kube.rest import RestClient
 
 
@@ -57,7 +58,13 @@ def federation_process(config: AgentConfig, identity: str, notify: Callable[[str
             return NoNames()
         provider = ConfiguredProvider(settings, secret_reader(client.get), gate=leader.check)
         return PublicDns(
-            settings, provider, StoredInventory(fenced), gate=leader.check, changed=hub.changed, clock=boottime
+            settings,
+            provider,
+            StoredInventory(fenced),
+            gate=leader.check,
+            changed=hub.changed,
+            clock=boottime,
+            memory=StoredConfigMap(fenced, FEDERATION_CONTROLLER, "dns-health"),
         )
 
     options = HubOptions(

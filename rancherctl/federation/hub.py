@@ -23,6 +23,7 @@ from rancherctl.federation.propagation import HubApi, Propagation
 from rancherctl.federation.public_names import Names, NoNames
 from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
+from rancherctl.federation.vantage_link import VantageLink
 from rancherctl.federation.wanted import unpublished
 from rancherctl.federation.worker import MemberWorker
 from rancherctl.kube import client, objects
@@ -52,6 +53,7 @@ class _Handle:
     identity: tuple[Any, ...]
     connection: MemberConnection
     worker: MemberWorker
+    vantage: VantageLink
     server: int = 0
     unanswered: int = 0
     synced: str = ""
@@ -130,9 +132,11 @@ class Hub:
             places=[p for m in members.values() for p in (m.topology.place, *m.topology.addresses.values())],
             gone=unpublished(view.services, members),
             left=[name for name, member in members.items() if member.leaving],
+            members=[name for name, member in members.items() if not member.leaving],
             settled=all(m.view.known or self._handles[n].connection.state.error for n, m in members.items()),
         )
         for name, member in sorted(members.items()):
+            self._handles[name].vantage.want(self._names.targets(name))
             self._handles[name].synced = found[name].sync
             try:
                 self._cluster(found[name], member, self._handles[name].connection)
@@ -208,16 +212,20 @@ class Hub:
             now=options.now,
             clock=options.clock,
         )
-        self._handles[name] = _Handle(_identity(member, credential.session_uid), connection, worker, server)
+        names = self._names
+        vantage = VantageLink(settings.name, name, connection.api, lambda results: names.report(name, results))
+        self._handles[name] = _Handle(_identity(member, credential.session_uid), connection, worker, vantage, server)
         self._handles[name].synced = member.sync
         connection.start()
         worker.start()
+        vantage.start()
         log.info("member %s: connecting to %s", name, member.servers[server % len(member.servers)])
 
     def _stop(self, name: str) -> None:
         handle = self._handles.pop(name)
         # The streams are closed first, so that the threads that wait for them end at once.
         handle.connection.stop()
+        handle.vantage.stop()
         handle.worker.stop(1.0)
 
     def _stop_all(self) -> None:

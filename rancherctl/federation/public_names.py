@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rancherctl.federation.cluster import Condition
+from rancherctl.federation.health import Result, Target
 from rancherctl.federation.model import FederatedService, Place
 from rancherctl.federation.status import DnsPart
 
@@ -22,15 +23,23 @@ class Names(Protocol):
         gone: Collection[str] = (),
         left: Collection[str] = (),
         settled: bool = True,
+        members: Collection[str] = (),
     ) -> None:
         """The Services with their shards; returns at once.
 
         ``places``: those of all members. ``gone``: Services (``namespace/name``) whose names go; absent ones keep them.
-        ``left``: members that leave. ``settled``: all members that can be read were read.
+        ``left``: members that leave. ``members``: the vantage points. ``settled``: whether all members were read that
+        can be.
         """
 
     def stop(self) -> None:
         """This process does not lead any more."""
+
+    def targets(self, member: str, /) -> Sequence[Target]:
+        """What the member's vantage point probes."""
+
+    def report(self, member: str, results: Mapping[str, Result], /) -> None:
+        """A report of the member's vantage point."""
 
     def settled(self, key: str, /) -> bool:
         """Whether a deleted Service may go: no name is left, or its tombstone is saved."""
@@ -60,11 +69,19 @@ class NoNames:
         gone: Collection[str] = (),
         left: Collection[str] = (),
         settled: bool = True,
+        members: Collection[str] = (),
     ) -> None:
         """Nothing is published."""
 
     def stop(self) -> None:
         """Nothing runs."""
+
+    def targets(self, _member: str, /) -> Sequence[Target]:
+        """Nothing is probed."""
+        return ()
+
+    def report(self, _member: str, _results: Mapping[str, Result], /) -> None:
+        """Reports are not used."""
 
     def settled(self, _key: str, /) -> bool:
         """Nothing was published."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rancherctl.contract import COPY_LABEL, NAMESPACE
+from rancherctl.contract import COPY_LABEL, MANAGED_BY, NAMESPACE
 from rancherctl.kube import client, objects
 from rancherctl.kube.certificate_requests import certificate_request
 from rancherctl.kube.rbac import READ, Right, reading
@@ -29,6 +29,10 @@ CSRS: Final = TableSpec("csrs", client.CSRS, certificate_request)
 COPIES: Final = TableSpec("copies", client.SECRETS, objects.meta, label_selector=COPY_LABEL)
 """Of all namespaces, which the controller may read anyway; it acts only on those of hosts."""
 NETWORKPOLICIES: Final = TableSpec("networkpolicies", client.NETWORKPOLICIES, objects.meta)
+FEDERATION_NAMESPACES: Final = TableSpec(
+    "federationnamespaces", client.NAMESPACES, objects.meta, label_selector=MANAGED_BY
+)
+"""Those that rancherctl created; the namespace of a federation is one of them."""
 SIGNERS: Final = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")
 
 WRITE_EVENTS: Final = Right("", "events", ("create", "patch"))
@@ -71,6 +75,9 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
 )
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
+VANTAGE: Final = ControllerSpec("vantage", (FEDERATION_NAMESPACES,))
+"""It reads and writes ConfigMaps in the namespace of a federation, where ``federation join`` gives it the rights."""
+
 SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
 """It writes in the namespaces of hosts only, see ``COPY_RIGHTS``.
 
@@ -87,6 +94,7 @@ CONTROLLERS: Final = (
     CERTIFICATE_REQUESTS,
     NETWORK_POLICIES,
     SECRET_COPIES,
+    VANTAGE,
 )
 
 

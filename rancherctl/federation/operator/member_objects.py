@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rancherctl.contract import FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
+from rancherctl.contract import CONTROLLER_IDENTITY, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
 from rancherctl.environments.manifests.policies import policy
 from rancherctl.environments.manifests.rights import RBAC
 from rancherctl.federation import tokens
@@ -20,6 +20,7 @@ from rancherctl.kube.rbac import rule
 
 KINDS: Final = ("Namespace", "Service")
 LABELS: Final = {"app.kubernetes.io/managed-by": "rancherctl"}
+VANTAGE: Final = "vantage"
 _READ: Final = ("get", "list", "watch")
 _RESERVED: Final = ("kube-", "rancherctl-")
 
@@ -83,6 +84,8 @@ def _rights(federation: str, namespace: str) -> list[Json]:
         _object(f"{RBAC}/v1", "ClusterRoleBinding", name, **_bound("ClusterRole", name, CONTROLLER, namespace)),
         _object(f"{RBAC}/v1", "Role", CONTROLLER, namespace, rules=own),
         _own_binding(CONTROLLER, namespace),
+        _object(f"{RBAC}/v1", "Role", VANTAGE, namespace, rules=own),
+        _object(f"{RBAC}/v1", "RoleBinding", VANTAGE, namespace, **_vantage()),
         _object(f"{RBAC}/v1", "Role", RENEWER, namespace, rules=request),
         _own_binding(RENEWER, namespace),
     ]
@@ -91,6 +94,12 @@ def _rights(federation: str, namespace: str) -> list[Json]:
 def _own_binding(name: str, namespace: str) -> Json:
     """The binding of an account to the Role of the same name in its namespace."""
     return _object(f"{RBAC}/v1", "RoleBinding", name, namespace, **_bound("Role", name, name, namespace))
+
+
+def _vantage() -> Json:
+    """The member's own controller probes addresses for the federation, and reports in this namespace."""
+    subject = {"apiGroup": RBAC, "kind": "User", "name": CONTROLLER_IDENTITY}
+    return {"roleRef": {"apiGroup": RBAC, "kind": "Role", "name": VANTAGE}, "subjects": [subject]}
 
 
 def _bound(kind: str, role: str, subject: str, namespace: str) -> Json:

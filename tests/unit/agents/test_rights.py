@@ -130,7 +130,12 @@ def test_the_objects_of_the_previous_release_stay_and_rights_only_grow() -> None
             assert _granted(old["rules"]) <= _granted(now[key]["rules"])
     watched = {
         (group, resource, verb, "*")
-        for group, resource in (("", "secrets"), ("", "services"), ("discovery.k8s.io", "endpointslices"))
+        for group, resource in (
+            ("", "namespaces"),
+            ("", "secrets"),
+            ("", "services"),
+            ("discovery.k8s.io", "endpointslices"),
+        )
         for verb in ("get", "list", "watch")
     }
     assert grown == {"rancherctl:controller": watched | {("", "services/status", "patch", "*")}}

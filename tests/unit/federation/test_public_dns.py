@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError, UsageError
+from rancherctl.federation.health import ProbeLog
 from rancherctl.federation.inventory import Inventory, MemoryInventory
 from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.member_view import MemberView
@@ -25,10 +26,28 @@ M1, M2 = "203.0.113.1", "203.0.113.2"
 WEB = service("web", shard("m1", M1), shard("m2", M2))
 
 
+class _Memory:
+    """One stored text."""
+
+    text = ""
+
+    def read(self) -> str:
+        return self.text
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
 class _Site:
     def __init__(self) -> None:
         self.zones = MemoryZones("acme.example")
         self.now = 0.0
+        self.dead: set[str] = set()
+        self.memory = _Memory()
+        self.log = ProbeLog()
+        self.restart()
+
+    def restart(self) -> None:
         self.dns = PublicDns(
             SETTINGS,
             FaultyProvider(self.zones, "acme.example"),
@@ -36,8 +55,11 @@ class _Site:
             gate=lambda: None,
             changed=lambda: None,
             clock=lambda: self.now,
+            memory=self.memory,
+            probe_all=lambda targets: {t.key: t.address not in self.dead for t in targets},
         )
-        self.dns._started = True  # the test calls the publisher's step itself
+        self.dns._started = True  # the test calls the publisher's step and the check itself
+        self.dns.check()
 
     def lines(self) -> list[str]:
         return lines(self.zones.sets["acme.example."])
@@ -77,6 +99,47 @@ def test_the_last_member_of_a_service_leaves_too() -> None:
     site.dns.want([service("web", shard("m1", M1, drained=True))], left=["m1"])
     site.dns.publisher.step()
     assert site.lines() == []
+
+
+def _dead(site: _Site, rounds: int = 6) -> None:
+    """Rounds of probes here, and of a vantage point in m3."""
+    log = site.log
+    for _ in range(rounds):
+        site.now += 2.0
+        site.dns.check()
+        log.record({t.key: t.address not in site.dead for t in site.dns.targets("m3")}, site.now)
+        site.dns.report("m3", log.results(site.now))
+
+
+def test_a_dead_address_leaves_dns_and_a_new_leader_knows_it() -> None:
+    site = _Site()
+    site.dns.want([WEB], members=["m1", "m2", "m3"])
+    site.dns.publisher.step()
+    _dead(site)
+    assert site.dns.serving("m2").status == "True"
+    site.dead = {M2}
+    _dead(site)
+    site.dns.publisher.step()
+    assert site.dns.withdrawn() == {M2}
+    assert f"web.default.acme.svc.acme.example A {M1}" in site.lines()
+    assert site.dns.serving("m2").reason == "Probed"
+    assert site.dns.dns()["default/web"].withheld[M2].startswith("3 of 4 probes failed from 2 places")
+    site.dns.check()
+    site.restart()
+    site.dns.want([WEB], members=["m1", "m2", "m3"])
+    site.dns.check()
+    site.dns.publisher.step()
+    assert site.dns.withdrawn() == {M2}
+    assert f"web.default.acme.svc.acme.example A {M1}" in site.lines()
+
+
+def test_nothing_is_published_before_the_first_round_of_probes() -> None:
+    site = _Site()
+    site.dns._judge = None
+    site.dns.want([WEB])
+    assert site.dns.publisher.step() is None
+    site.dns.check()
+    assert site.dns.publisher.step() is not None
 
 
 def _keys(*services: Any, members: tuple[str, ...] = ("m1",)) -> frozenset[str]:

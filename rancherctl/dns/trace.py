@@ -152,14 +152,12 @@ def stub_domain(name: str, domains: Iterable[str]) -> str:
 
 def _direct(config: DnsHostConfig, rows: Sequence[Row], upstreams: Row) -> list[Row]:
     """What each upstream answers itself, for the names that this host does not answer from its own zones."""
-    listed = [row["server"] for row in upstreams.get("servers") or () if not row["domain"]]
-    every = tuple(dict.fromkeys(listed or (*(upstreams.get("used") or ()), *(upstreams.get("dead") or ()))))
     zones = frozenset(named_conf.zones(config))
     jobs: list[tuple[str, str, str]] = []
     for name, kind in dict.fromkeys((name, row["type"]) for row in rows for name in (row["name"], *_targets(row))):
         if not names.zone_of(name, zones):
             stub = stub_domain(name, config.stub_domains)
-            jobs += [(name, kind, server) for server in (config.stub_domains[stub] if stub else every)]
+            jobs += [(name, kind, server) for server in upstreams_of(stub, config, upstreams)]
     if not jobs:
         return []
 
@@ -170,6 +168,16 @@ def _direct(config: DnsHostConfig, rows: Sequence[Row], upstreams: Row) -> list[
 
     with ThreadPoolExecutor(min(len(jobs), 16), thread_name_prefix="upstream") as pool:
         return list(pool.map(ask, jobs))
+
+
+def upstreams_of(stub: str, config: DnsHostConfig, section: Row) -> tuple[str, ...]:
+    """The servers that this host may ask for names of a stub domain ("" = all other names), as its agent spells them.
+
+    Agents of earlier releases report no servers, but which upstreams are ``used`` and ``dead``.
+    """
+    reported = [row["server"] for row in section.get("servers") or () if row["domain"] == stub]
+    known = config.stub_domains[stub] if stub else (*(section.get("used") or ()), *(section.get("dead") or ()))
+    return tuple(dict.fromkeys(reported or known))
 
 
 def _targets(row: Row) -> list[str]:

@@ -57,6 +57,8 @@ SERVICE_CLASS: Final = "rancherctl.io/lb"
 """spec.loadBalancerClass of Services that get addresses of hosts."""
 SERVICES_KEY: Final = "services"
 """Key in the roster's ConfigMap: what the controller knows about Services, for command lines."""
+LEFT_OUT_KEY: Final = "services-left-out"
+"""Another one: which hosts its leader leaves out, or keeps although they look broken."""
 NODE_PORTS: Final = (30000, 32767)
 """First and last port that kube-apiserver gives to Services."""
 

@@ -24,7 +24,7 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.named_secrets import NamedSecrets
-from rancherctl.contract import SERVICES_KEY
+from rancherctl.contract import LEFT_OUT_KEY, SERVICES_KEY
 from rancherctl.kube.reflector import Source
 from rancherctl.kube.rest import RestClient
 from rancherctl.services.translate import ServicePolicy, policy_to_json
@@ -59,6 +59,7 @@ def environment_controllers(
             more_alarms=lambda: copies.alarms,
             service_ports=lambda: services.tcp_ports,
             more_data={SERVICES_KEY: policy_to_json(policy)},
+            notes=lambda: {LEFT_OUT_KEY: services.left_out.to_json()} if services.left_out else None,
         ),
         HostObjectsController(client, leader),
         copies,

@@ -17,7 +17,7 @@ from rancherctl.net import address_key, is_ip
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.services.model import CONDITION, FOREIGN, HostPorts, LoadBalancer, foreign
 from rancherctl.services.placement import Decision, place_services
-from rancherctl.services.verifier import MOVE_SECONDS, VERIFY_SECONDS, Memory, Verifier
+from rancherctl.services.verifier import MOVE_SECONDS, REFUSED, Memory, Verifier
 from rancherctl.text import and_more, shorten
 
 MAX_MESSAGE: Final = 1000
@@ -81,8 +81,7 @@ def plan_statuses(
     failures = {pair: count for pair, count in verifier.failures.items() if pair[1] not in held}
     failures |= {pair: count for pair, count in memory.failures.items() if pair[1] in held}
     refused = {pair: until for pair, until in refused.items() if pair[1] not in held}
-    reason = f"its kube-proxy did not program the Service within {VERIFY_SECONDS:.0f} s"
-    decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, reason), held)
+    decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, REFUSED), held)
     ours = {h.address for h in roster.hosts}
     desired: dict[str, ServiceStatus] = {}
     problems: dict[str, tuple[ObjectProblem, ...]] = {}

@@ -16,6 +16,7 @@ from rancherctl.services.placement import NOTHING, unable
 
 VERIFY_SECONDS: Final = 2.0
 """How long kube-proxy of a published host may take, and how long its rules may be missing later."""
+REFUSED: Final = f"its kube-proxy did not program the Service within {VERIFY_SECONDS:.0f} s"
 REFUSED_SECONDS: Final = 60.0
 """How long a host that did not program a Service in time is left out; twice as long after each further failure."""
 MAX_REFUSED_SECONDS: Final = 3600.0

@@ -37,7 +37,7 @@ class RosterController:
 
     ``more_alarms`` are those of other controllers, stored beside the roster, too. ``service_ports`` are TCP ports of
     each host that its Services have: no Ingress is served there. None: not known yet. ``more_data`` is stored in the
-    same ConfigMap.
+    same ConfigMap, and so is what ``notes`` returns, by key ("" = nothing to store; None: not known yet).
     """
 
     spec = controllers.ROSTER
@@ -53,11 +53,12 @@ class RosterController:
         more_alarms: Callable[[], tuple[str, ...]] = lambda: (),
         service_ports: Callable[[], Mapping[str, frozenset[int]] | None] = dict,
         more_data: Mapping[str, str] | None = None,
+        notes: Callable[[], Mapping[str, str] | None] = dict,
     ) -> None:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._more_alarms, self._service_ports = more_alarms, service_ports
-        self._more_data = dict(more_data or {})
+        self._more_data, self._notes = dict(more_data or {}), notes
         self._epoch = -1
         self._last, self._reader, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
         self._alarms: tuple[str, ...] = ()
@@ -147,7 +148,9 @@ class RosterController:
         data = config_map.data if config_map else {}
         alarms = data.get(ALARMS_KEY, "")
         known = all(data.get(key) == text for key, text in self._more_data.items())
-        if known and roster is stored and (alarms == "\n".join(self._alarms) or now - self._alarmed_at < ALARM_SECONDS):
+        notes = {key: text for key, text in (self._notes() or {}).items() if data.get(key, "") != text}
+        stored_already = alarms == "\n".join(self._alarms) and not notes
+        if known and roster is stored and (stored_already or now - self._alarmed_at < ALARM_SECONDS):
             return
         if roster is before is not stored:
             roster = replace(before, sequence=before.sequence + 1)
@@ -164,6 +167,7 @@ class RosterController:
             "metadata": {"name": ROSTER, "namespace": NAMESPACE},
             "data": {ROSTER: roster.to_json()}
             | self._more_data
+            | {key: text for key, text in (self._notes() or {}).items() if text}
             | ({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
         }
         if stored is None:

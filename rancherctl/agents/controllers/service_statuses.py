@@ -18,11 +18,12 @@ from rancherctl.kube.client import SERVICES, Json
 from rancherctl.kube.objects import ConfigMap, Meta
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.roles import controllers
+from rancherctl.services.left_out import LeftOut
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
 from rancherctl.services.status import ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
 from rancherctl.services.translate import ServicePolicy, wanted_services
-from rancherctl.services.verifier import Memory
+from rancherctl.services.verifier import REFUSED, Memory
 from rancherctl.text import and_more
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class ServiceStatusController:
         self._held: frozenset[str] = frozenset()
         self.tcp_ports: Mapping[str, frozenset[int]] | None = None
         """TCP ports of Services by host; None until this process has decided as leader."""
+        self.left_out: LeftOut | None = None
+        """Hosts that it leaves out or keeps all the same; None until then, too."""
         self._due = Due(TABLES)
         self._writer: StatusWriter[ServiceStatus] = StatusWriter(client, SERVICES, "Services", _urgency)
 
@@ -54,7 +57,7 @@ class ServiceStatusController:
         now = self._clock()
         if not self._leader.leading:
             # Waits measured by an earlier term would end at once in the next one.
-            self.tcp_ports, self._memory = None, Memory()
+            self.tcp_ports, self.left_out, self._memory = None, None, Memory()
         tables = self._due.items(snapshot)
         due = self._due.now(tables, now)
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
@@ -69,6 +72,7 @@ class ServiceStatusController:
             if self._held:
                 log.error(HELD, and_more(sorted(self._held)))
         self.tcp_ports = _tcp_ports(wanted, statuses)
+        self.left_out = LeftOut(dict.fromkeys(statuses.memory.refused, REFUSED), statuses.held)
         metas: Mapping[str, Meta] = {key: services[key].meta for key in statuses.desired}
 
         def patch(meta: Meta, status: ServiceStatus) -> Json:

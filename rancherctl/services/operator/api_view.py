@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SERVICE_CLASS, SERVICES_KEY
+from rancherctl.contract import LEFT_OUT_KEY, NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SERVICE_CLASS, SERVICES_KEY
 from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.ingress.operator import objects
 from rancherctl.ingress.operator.api_view import read_maps
 from rancherctl.kube.client import ENDPOINTSLICES, SERVICES, KubeClient
 from rancherctl.kube.objects import ConfigMap, Service, endpoint_slice, service
 from rancherctl.placement.model import Roster
+from rancherctl.services import left_out
+from rancherctl.services.left_out import LeftOut
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
 from rancherctl.services.translate import ServicePolicy, policy_from_json, wanted_services
@@ -22,6 +24,7 @@ class ServicesView:
     """All objects about Services of type LoadBalancer at one moment.
 
     ``services`` are those of that type, ``wanted`` those that rancherctl gives addresses, ``reports`` by host name.
+    ``left_out``: what the leader has measured.
     """
 
     services: Mapping[str, Service]
@@ -29,6 +32,7 @@ class ServicesView:
     roster: Roster
     reports: Mapping[str, HostPorts]
     policy: ServicePolicy
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def find(self, name: str, namespace: str = "") -> Service:
         """The Service ``NAME`` or ``NAMESPACE/NAME``.
@@ -90,6 +94,7 @@ def read_api(client: KubeClient, maps: Mapping[str, ConfigMap] | None = None) ->
             if name.startswith(REPORT_PREFIX)
         },
         policy,
+        left_out.parse(stored.get(LEFT_OUT_KEY, "")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from rancherctl.services.placement import NOTHING, Decision, place_services
 from rancherctl.services.status import stored_condition
 
 Item = dict[str, Any]
+HELD = "looks broken, as many hosts do at once, so its address stays"
 
 
 def rows(view: ServicesView, namespace: str = "") -> list[Item]:
@@ -46,8 +47,12 @@ def _row(view: ServicesView, service: Service) -> Item:
 
 
 def decisions(view: ServicesView) -> dict[str, Decision]:
-    """What the controller decides with the same objects."""
-    return place_services(view.wanted.values(), view.roster, view.reports)
+    """What the controller decides with the same objects, and with what it has measured."""
+    return _place(view, view.wanted.values(), view.roster)
+
+
+def _place(view: ServicesView, services: Iterable[LoadBalancer], roster: Roster) -> dict[str, Decision]:
+    return place_services(services, roster, view.reports, view.left_out.refused, view.left_out.held)
 
 
 def detail(view: ServicesView, service: Service) -> Item:
@@ -73,6 +78,7 @@ def _host(view: ServicesView, wanted: LoadBalancer, decision: Decision, name: st
         "published": address in wanted.published,
         "programmed": report.programmed.get(wanted.name) == programmed_digest(address, wanted.ports),
         "why": decision.reasons.get(name, ""),
+        "note": HELD if name in view.left_out.held and address in wanted.published else "",
     }
 
 
@@ -111,6 +117,7 @@ def _state(host: Mapping[str, Any]) -> str:
         "published" if host["published"] else "not published",
         "programmed by kube-proxy" if host["programmed"] else "not programmed by kube-proxy",
         host["why"],
+        host["note"],
     ]
     return ", ".join(part for part in parts if part)
 
@@ -129,7 +136,7 @@ def plan_rows(
     hosts = tuple(replace(h, alive=h.alive and h.name not in without) for h in view.roster.hosts)
     services = [target if s.name == target.name else s for s in view.wanted.values()]
     roster = Roster(view.roster.epoch, view.roster.sequence, hosts)
-    decision = place_services(services, roster, view.reports)[target.name]
+    decision = _place(view, services, roster)[target.name]
     ordered = sorted(hosts, key=lambda h: (h.address not in target.published, rank(target.key, h)))
     return [
         {

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rancherctl.net import join_host_port
 from rancherctl.services.model import LoadBalancer, Port, port_text, programmed_digest
 from rancherctl.services.operator.api_view import ServicesView
-from rancherctl.services.operator.overview import decisions
+from rancherctl.services.operator.overview import HELD, decisions
 from rancherctl.services.placement import NOTHING
 
 TIMEOUT: Final = 5.0
@@ -68,7 +68,8 @@ def _probe(view: ServicesView, s: LoadBalancer, address: str, port: Port, timeou
         return result(False, "not the address of a load-balancer host")
     report = view.reports.get(host.name, NOTHING)
     if report.programmed.get(s.name) != programmed_digest(address, s.ports):
-        return result(False, f"kube-proxy of {host.name} has not programmed it")
+        held = f"; {host.name} {HELD}" if host.name in view.left_out.held else ""
+        return result(False, f"kube-proxy of {host.name} has not programmed it{held}")
     if port[0] != "tcp":
         return result(None, f"programmed by kube-proxy of {host.name}; {port[0].upper()} cannot be probed")
     try:

@@ -8,9 +8,10 @@ from rancherctl.contract import NAMESPACE, REPORT_PREFIX
 from rancherctl.kube import objects
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.services.left_out import LeftOut
 from rancherctl.services.report import to_section
 from rancherctl.services.translate import ServicePolicy
-from rancherctl.services.verifier import VERIFY_SECONDS
+from rancherctl.services.verifier import REFUSED, VERIFY_SECONDS
 from tests.fakes import services as fake
 from tests.fakes.controllers import Leadership
 
@@ -55,3 +56,16 @@ def test_a_wait_of_an_earlier_term_does_not_count() -> None:
     time[0] += VERIFY_SECONDS
     controller.reconcile(snapshot())
     assert controller.tcp_ports == {}
+
+
+def test_hosts_that_are_left_out_are_known_while_it_leads() -> None:
+    leader, time = Leadership(), [100.0]
+    controller = ServiceStatusController(Writes(), leader, lambda: time[0], ServicePolicy())  # type: ignore[arg-type]
+    controller.reconcile(snapshot())
+    assert controller.left_out == LeftOut()
+    time[0] += VERIFY_SECONDS
+    controller.reconcile(snapshot())
+    assert controller.left_out == LeftOut({("default/a", "h1"): REFUSED})
+    leader.leading = False
+    controller.reconcile(snapshot())
+    assert controller.left_out is None

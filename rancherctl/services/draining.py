@@ -1,7 +1,8 @@
-"""Which Services a host goes on to serve while their address leaves their status, and shortly after. Pure.
+"""Which Services a host serves by rules of its own: their address has just come, or is leaving. Pure.
 
 Clients use an address until their DNS answer expires. Services keep what Ingresses keep: a short time always, and the
-time of ``env host-drain --dns`` while the host is being drained.
+time of ``env host-drain --dns`` while the host is being drained. And clients use an address as soon as a status has it,
+which may be before kube-proxy has it: until then, the host's own rules serve it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ SHORT: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """``keys`` of Services with rules of our own. ``published``, and ``left``: since when; for the next call.
+    """``keys`` of Services that go on to be served. ``published``, and ``left``: since when; for the next call.
 
-    ``wake``: seconds until the next one ends (None: none does).
+    ``arriving`` are those that kube-proxy does not have yet. ``wake``: seconds until the next one ends (None: none
+    does).
     """
 
     keys: frozenset[str] = frozenset()
+    arriving: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
     left: Mapping[str, float] = field(default_factory=dict)
     wake: float | None = None
@@ -39,8 +42,11 @@ def draining(
     used: Collection[Port],
     before: Draining,
     now: float,
+    programmed: Collection[str] | None = None,
 ) -> Draining:
     """Decide. ``addresses`` are the host's; ``used`` are ports of its programs and pods; ``now`` is monotonic.
+
+    ``programmed`` are the Services that kube-proxy had when it was last asked; None: it was not.
 
     A host that is excluded has rules before its addresses leave: not one connection fails between kube-proxy's rules
     and these. A Service that was deleted or is no longer ours is dropped at once; so is one whose port is in use.
@@ -56,4 +62,6 @@ def draining(
             left[key] = since
     leaving = published if host and host.excluded else frozenset[str]()
     wake = min((since + limit - now for since in left.values()), default=None)
-    return Draining(leaving | left.keys(), published, left, wake)
+    missing = published.difference(programmed) if programmed is not None else frozenset[str]()
+    arriving = frozenset(key for key in missing if not ports_of(ours[key]).intersection(used))
+    return Draining(leaving | left.keys(), arriving, published, left, wake)

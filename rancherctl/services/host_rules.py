@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -20,6 +19,7 @@ from rancherctl.placement.model import Roster, RosterHost
 from rancherctl.services import host_table
 from rancherctl.services.draining import Draining, draining
 from rancherctl.services.model import Port, ports_of, programmed_digest
+from rancherctl.text import plural
 
 log = logging.getLogger(__name__)
 TABLES: Final = ("services", "endpointslices", "roster")
@@ -35,19 +35,22 @@ class HostRules:
         self._stored: ConfigMap | None = None
         self._host: RosterHost | None = None
 
-    def ensure(self, snapshot: Snapshot, used: Collection[Port], now: float | None = None) -> Mapping[str, str]:
-        """Make the table what it should be; returns the digests of the Services that it serves by itself.
+    def ensure(
+        self, snapshot: Snapshot, used: Collection[Port], now: float, programmed: Collection[str] | None = None
+    ) -> Mapping[str, str]:
+        """Make the table what it should be; returns the digests of the Services that it goes on to serve by itself.
 
-        While the tables are not listed, everything stays as it is. RancherctlError if the rules cannot be loaded.
+        ``programmed`` are the Services that kube-proxy had when it was last asked; None: it was not. While the tables
+        are not listed, everything stays as it is. RancherctlError if the rules cannot be loaded.
         """
         if not all(snapshot.table(name).synced for name in TABLES):
             return {}
         services: Mapping[str, Service] = snapshot.table("services").items
         host = self._listed(snapshot.table("roster").items)
         address = host.address if host and host.address else self._addresses[0]
-        moment = time.monotonic() if now is None else now
-        self._draining = draining(services, self._addresses, host, used, self._draining, moment)
-        keys = self._draining.keys
+        self._draining = draining(services, self._addresses, host, used, self._draining, now, programmed)
+        draining_keys = self._draining.keys
+        keys = draining_keys | self._draining.arriving
         slices = _slices(snapshot.table("endpointslices").items, keys)
         rules = [
             rule
@@ -56,8 +59,8 @@ class HostRules:
         ]
         ports = frozenset(p for key in self._draining.published | keys for p in ports_of(services[key]))
         if self._table.ensure(host_table.text(self._nat(ports), rules)):
-            log.info("loaded the nft table %s: %d Services whose address leaves", host_table.TABLE, len(keys))
-        return {key: programmed_digest(address, ports_of(services[key])) for key in keys}
+            log.info("loaded the nft table %s: %s by rules of the host", host_table.TABLE, plural(len(keys), "Service"))
+        return {key: programmed_digest(address, ports_of(services[key])) for key in draining_keys}
 
     @property
     def wake(self) -> float | None:

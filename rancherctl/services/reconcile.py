@@ -74,6 +74,7 @@ class ServicesRole:
         self._pod_ports: dict[Port, str] = {}
         self._proxy_failed: float | None = None
         self._error = ""
+        self._had: frozenset[str] | None = None
         self._rules = HostRules(node, addresses, transport)
         self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
 
@@ -101,8 +102,10 @@ class ServicesRole:
         try:
             self._observe_sockets()
             # Behind 1:1 NAT, kube-proxy's rules alone serve no client: what is not in our table is not programmed.
-            leaving = self._rules.ensure(snapshot, self._listening.keys() | self._pod_ports.keys(), self._clock())
+            used = self._listening.keys() | self._pod_ports.keys()
+            leaving = self._rules.ensure(snapshot, used, self._clock(), self._had)
             programmed = self._programmed(snapshot.table("services").items)
+            self._had = frozenset(programmed)
         except (RancherctlError, OSError, ValueError) as failure:
             error = describe(failure)
             if error != self._error:

@@ -60,6 +60,20 @@ def test_what_was_deleted_or_is_no_longer_ours_or_has_lost_its_port_is_not_serve
     assert step(before, 0.1, fake.service("a"), used=[("udp", 5432)]).keys == {"default/a"}
 
 
+def test_an_address_that_kube_proxy_does_not_have_yet_is_served() -> None:
+    """Clients use it as soon as the status has it; what was never asked is not known to be missing."""
+    here = fake.service("a", status=PUBLISHED)
+    every = {here.meta.key: here}
+    for had, used, expected in (
+        (None, (), set()),
+        ((), (), {"default/a"}),
+        (("default/a",), (), set()),
+        ((), (("tcp", 5432),), set()),
+    ):
+        found = draining(every, ("10.0.0.1",), HOST, used, Draining(), 0.0, had)
+        assert (found.arriving, found.keys) == (expected, set())
+
+
 def part(name: str, *endpoints: dict[str, Any], port: str = "", family: str = "IPv4") -> objects.EndpointSlice:
     return objects.endpoint_slice(
         {
@@ -132,6 +146,11 @@ def test_the_table_exists_only_while_something_needs_it() -> None:
     here = fake.service("a", status=PUBLISHED)
     assert rules.ensure(snapshot(here), (), 0.0) == {}
     assert tools.loads == 0
+    assert rules.ensure(snapshot(here), (), 0.1, ()) == {}, "it is arriving, and does not leave"
+    assert "dnat ip to 10.42.1.5:8080" in tools.table
+    assert rules.ensure(snapshot(here), (), 0.2, ["default/a"]) == {}
+    assert tools.table == ""
+    tools.loads = 0
     digest = programmed_digest("10.0.0.1", ports_of(here))
     assert rules.ensure(snapshot(here, host=LEAVING), (), 1.0) == {"default/a": digest}
     assert "dnat ip to 10.42.1.5:8080" in tools.table

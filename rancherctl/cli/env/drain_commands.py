@@ -46,8 +46,8 @@ def host_drain(
 ) -> None:
     """Take a host out as a load balancer: other hosts take over, then its address leaves all statuses.
 
-    Its load balancer goes on for clients with older DNS answers (--dns), then finishes open connections and stops to
-    listen; after 10 minutes it closes them. Pods stay: `kubectl drain HOST` moves them. Can be repeated and
+    It goes on to serve clients with older DNS answers (--dns), of Ingresses and of Services. Then its load balancer
+    finishes open connections and stops to listen; after 10 minutes it closes them. Pods stay: `kubectl drain HOST` moves them. Can be repeated and
     interrupted; `rancherctl env host-undrain HOST` puts the host back.
 
     \b

@@ -29,6 +29,30 @@ def load_balancer(namespace: str, name: str, port: int, *, scale: int = 1, app: 
     return body
 
 
+def endpoint(namespace: str, service: str, port: w.Json, address: str, host: str) -> w.Json:
+    """An EndpointSlice of one Service without a selector: one port at one address."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{service}-{port['name']}",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "nodeName": host, "conditions": {"ready": True}}],
+        "ports": [port],
+    }
+
+
+def udp(namespace: str, name: str, port: int, to: int, **spec: object) -> w.Json:
+    """A Service without a selector."""
+    body = load_balancer(namespace, name, port, **spec)
+    del body["spec"]["selector"]
+    body["spec"]["ports"] = [{"name": "echo", "protocol": "UDP", "port": port, "targetPort": to}]
+    return body
+
+
 def addresses(env: Environment, namespace: str, name: str) -> list[str]:
     found = env.get("service", name, "-n", namespace)["status"]["loadBalancer"].get("ingress", [])
     assert all(entry["ipMode"] == "VIP" for entry in found)
@@ -80,3 +104,10 @@ def ask(address: str, port: int) -> str:
         client.connect((address, port))
         client.send(b"hello")
         return client.recv(2048).decode()
+
+
+def own_address(to: str) -> str:
+    """This machine's address when it talks to a host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((to, 9))
+        return str(client.getsockname()[0])

@@ -47,8 +47,8 @@ def host_drain(
     """Take a host out as a load balancer: other hosts take over, then its address leaves all statuses.
 
     It goes on to serve clients with older DNS answers (--dns), of Ingresses and of Services. Then its load balancer
-    finishes open connections and stops to listen; after 10 minutes it closes them. Pods stay: `kubectl drain HOST` moves them. Can be repeated and
-    interrupted; `rancherctl env host-undrain HOST` puts the host back.
+    finishes open connections and stops to listen; after 10 minutes it closes them. Pods stay: `kubectl drain HOST`
+    moves them. Can be repeated and interrupted; `rancherctl env host-undrain HOST` puts the host back.
 
     \b
     Examples:

@@ -44,9 +44,9 @@ def test_a_file_is_read_and_written() -> None:
 
 def test_every_problem_is_reported_with_its_place() -> None:
     text = FILE.replace("roles: [etcd, controlplane]", "roles: [etcd, controlplane, worker]")
-    text = text.replace("ttl: 60", "ttl: 0").replace("whenNone: remove", "whenNone: drop, provder: x")
+    text = text.replace("ttl: 60", "ttl: 0").replace("whenNone: remove", "whenNone: drop, providr: x")
     found = problems(text)
-    for part in ("a federation runs no workloads", "ttl", "must be keep or remove", "provder"):
+    for part in ("a federation runs no workloads", "ttl", "must be keep or remove", "providr"):
         assert part in found
 
 

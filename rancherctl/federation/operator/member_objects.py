@@ -54,7 +54,7 @@ def objects(federation: str, federation_uid: str) -> tuple[Json, ...]:
         ),
         _object("v1", "Secret", SESSION, namespace, type="Opaque"),
         *_rights(federation, namespace),
-        *_policies(federation),
+        *_policies(federation, federation_uid),
     )
 
 
@@ -109,53 +109,61 @@ def _bound(kind: str, role: str, subject: str, namespace: str) -> Json:
     }
 
 
-def _policies(federation: str) -> list[Json]:
-    return [*_objects_policy(federation), *_namespaces_policy(federation), *_tokens_policy(federation)]
+def _policies(federation: str, uid: str) -> list[Json]:
+    return [*_objects_policy(federation, uid), *_namespaces_policy(federation, uid), *_tokens_policy(federation)]
 
 
-def _is(side: str, federation: str) -> str:
+def _labelled(side: str, federation: str) -> str:
     """CEL: this object has the federation's label."""
     return f"{side}.?metadata.?labels[?'{FEDERATION_LABEL}'].orValue('') == '{federation}'"
+
+
+def _marked(side: str, federation: str, uid: str) -> str:
+    """CEL: this object has the label and the uid of this very federation, as only its copies have."""
+    annotation = f"{side}.?metadata.?annotations[?'{FEDERATION_UID_ANNOTATION}'].orValue('') == '{uid}'"
+    return f"({_labelled(side, federation)} && {annotation})"
 
 
 def _not_reserved(name: str) -> str:
     return " && ".join(f"!{name}.startsWith('{prefix}')" for prefix in _RESERVED)
 
 
-def _objects_policy(federation: str) -> list[Json]:
-    """Services: only in namespaces that are open to the federation, only those that carry its label.
+def _objects_policy(federation: str, uid: str) -> list[Json]:
+    """Services: only in namespaces that are open to the federation, and only its copies.
 
-    What it marked may be deleted in a namespace that was closed meanwhile, so that leaving leaves nothing behind.
+    A copy may be deleted or released in a namespace that was closed meanwhile, so that leaving leaves nothing behind.
     """
     who = f"request.userInfo.username == '{account(federation, CONTROLLER)}'"
-    marked = (
-        f"{_is('oldObject', federation)} && oldObject.?metadata.?annotations[?'{FEDERATION_UID_ANNOTATION}'].hasValue()"
-    )
-    removing = f"request.operation in ['DELETE', 'UPDATE'] && {marked}"
-    opened = _is("namespaceObject", federation)
-    updated = f"request.operation == 'UPDATE' && {marked}"
-    labelled = f"request.operation == 'DELETE' ? ({marked}) : ({_is('object', federation)} || ({updated}))"
+    opened = _labelled("namespaceObject", federation)
+    before, after = (_marked(side, federation, uid) for side in ("oldObject", "object"))
+    released = f"!({_labelled('object', federation)}) && object.spec == oldObject.spec"
+    removing = f"request.operation != 'CREATE' && {before} && (request.operation == 'DELETE' ? true : ({released}))"
+    ours = f"request.operation == 'DELETE' ? {before} : ({after} || (request.operation == 'UPDATE' && {before}))"
     validations = {
         _not_reserved("request.namespace"): "a federation writes nothing in namespaces kube-* and rancherctl-*",
         f"({opened}) || ({removing})": (
             f"the namespace is not open to the federation {federation}: "
             f"it lacks the label {FEDERATION_LABEL}={federation}"
         ),
-        labelled: f"a federation writes only objects with its label {FEDERATION_LABEL}={federation}",
+        ours: (
+            f"a federation writes only its own copies: objects with the label {FEDERATION_LABEL}={federation} "
+            f"and its uid in the annotation {FEDERATION_UID_ANNOTATION}"
+        ),
     }
     name = f"rancherctl-federation-{federation}-objects"
     return policy(name, ["services"], ["CREATE", "UPDATE", "DELETE"], who, validations)
 
 
-def _namespaces_policy(federation: str) -> list[Json]:
-    """Namespaces: new ones with the label, and later only those; the label of another is set by the member's people."""
+def _namespaces_policy(federation: str, uid: str) -> list[Json]:
+    """Namespaces: only those that the federation has created; others are opened to it, and changed, by their people."""
     who = f"request.userInfo.username == '{account(federation, CONTROLLER)}'"
     name = "(request.operation == 'DELETE' ? oldObject.metadata.name : object.metadata.name)"
+    before, after = (_marked(side, federation, uid) for side in ("oldObject", "object"))
     validations = {
         _not_reserved(name): "a federation writes no namespaces kube-* and rancherctl-*",
-        f"request.operation == 'CREATE' ? ({_is('object', federation)}) : ({_is('oldObject', federation)})": (
-            f"a federation writes only namespaces with its label {FEDERATION_LABEL}={federation}; "
-            "people of the member open others to it"
+        f"request.operation == 'CREATE' ? {after} : {before}": (
+            f"a federation writes only namespaces that it has created, with the label {FEDERATION_LABEL}={federation} "
+            "and its uid; people of the member open others to it, and change them"
         ),
     }
     return policy(

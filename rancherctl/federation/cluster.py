@@ -17,6 +17,8 @@ from rancherctl.kube.tables import TableSpec
 CLUSTERS: Final = Resource(FEDERATION_GROUP, "v1alpha1", "clusters", "Cluster", namespaced=False)
 LEAVE_ANNOTATION: Final = f"{FEDERATION_PREFIX}services"
 """On a Cluster that is being deleted: ``keep`` or ``delete`` its copies; without it they are kept."""
+ADDRESSES_ANNOTATION: Final = f"{FEDERATION_PREFIX}addresses"
+"""On a Cluster whose spec.addresses were given by people: a later join keeps them."""
 SYNC_ANNOTATION: Final = f"{FEDERATION_PREFIX}sync"
 """On a Cluster: carry out deletes that are held, once for each new value."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.errors import AuthError, RancherctlError, UnreachableError
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import Cluster, Connection
 from rancherctl.federation.tokens import WorkToken
@@ -157,7 +157,10 @@ class MemberConnection:
     def _refresh_trust(self) -> None:
         """Follow the member's certificate authority, as it publishes it itself."""
         namespace = tokens.member_namespace(self._federation)
-        found = self.api.get(CONFIGMAPS, "kube-root-ca.crt", namespace=namespace, timeout=TIMEOUT)
+        try:
+            found = self.api.get(CONFIGMAPS, "kube-root-ca.crt", namespace=namespace, timeout=TIMEOUT)
+        except NotFoundError:
+            return  # not published yet: what is trusted stays
         pem = str((found.get("data") or {}).get("ca.crt", "")).strip().encode()
         if pem and pem not in self.member.ca:
             self._trust(pem + b"\n" + self.member.ca)

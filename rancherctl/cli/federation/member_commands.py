@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TWO_MINUTES = Duration(120)
 FIVE_MINUTES = Duration(300)
+NAMESPACE_SECONDS = 30.0
+"""How long a leave waits for the namespace of the federation's accounts to end."""
 CONNECT = """
 import socket, sys
 host, port = sys.argv[1], int(sys.argv[2])
@@ -84,7 +86,7 @@ def join(
     with run.progress() as emit, api(run, name) as hub, api(run, member.name) as client:
         wanted = _wanted(run, run.known().read(name), member, label or (), address or (), not no_default_namespace)
         if dry_run:
-            seen = joining.observe(hub, client)
+            seen = joining.observe(hub, client, name, member.name)
             joining.check(name, wanted, seen)
             for line in joining.preview(client, name, wanted, seen):
                 run.say(line)
@@ -190,8 +192,10 @@ def leave(
     run = current(output=output)
     name = federation_name(run, federation)
     with api(run, name) as hub:
-        found = overview.read(hub).members.get(member)
+        view = overview.read(hub)
+        found = view.members.get(member)
         if force:
+            view.member(member)
             leaving.abandon(hub, member)
             leaving.forget(hub, member)
             run.say(f"{member} was removed from {name} without its API; what stays there:")
@@ -216,7 +220,8 @@ def leave_member(run: CommandRun, federation: str, member: str, services: str, t
                 leaving.begin(hub, member, services)
             leaving.wait(hub, member, timeout, emit)
         leaving.forget(hub, member)
-        leaving.clear(client, federation, emit)
+        leaving.clear(hub, client, federation, emit)
+        leaving.wait_gone(client, federation, NAMESPACE_SECONDS)
         checked = leaving.proof(hub, client, federation, member)
     for right, line in checked:
         run.say(f"{'yes' if right else 'NO'}: {line}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ from rancherctl.contract import (
 from rancherctl.errors import NotFoundError, PreflightError, RancherctlError, TimeoutExceededError
 from rancherctl.events import Emit, ignore
 from rancherctl.federation import tokens
-from rancherctl.federation.cluster import CLUSTERS, Cluster, cluster
+from rancherctl.federation.cluster import ADDRESSES_ANNOTATION, CLUSTERS, Cluster, cluster
 from rancherctl.federation.operator import member_objects
+from rancherctl.federation.operator.rights_check import Need, missing, needs
 from rancherctl.kube import apply as kube
 from rancherctl.kube.client import NAMESPACES, NODES, SECRETS, Json, KubeClient
 from rancherctl.polling import poll_until
@@ -32,12 +34,15 @@ from rancherctl.text import plural
 
 MANAGER: Final = "rancherctl"
 DEFAULT_NAMESPACE: Final = "default"
+OLDEST: Final = (1, 30)
+"""The first Kubernetes with ValidatingAdmissionPolicies, which narrow the rights of a federation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What joins: the ``name`` of the member and its API as the federation is to reach it.
 
+    ``labels`` and ``addresses`` () = those of an earlier join, or none and those of the member's hosts.
     ``reachable``: asks the federation's host whether it can connect; "" or why not.
     """
 
@@ -59,6 +64,8 @@ class Seen:
     namespaces: Mapping[str, Json]
     clusters: Mapping[str, Cluster]
     addresses: tuple[str, ...]
+    version: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def uid(client: KubeClient) -> str:
@@ -66,8 +73,8 @@ def uid(client: KubeClient) -> str:
     return str(client.get(NAMESPACES, "kube-system")["metadata"]["uid"])
 
 
-def observe(hub: KubeClient, member: KubeClient) -> Seen:
-    """Read what the checks need."""
+def observe(hub: KubeClient, member: KubeClient, federation: str, name: str) -> Seen:
+    """Read what the checks need; ``federation`` is its name."""
     try:
         found = [cluster(obj) for obj in hub.list(CLUSTERS).items]
     except NotFoundError as error:
@@ -75,7 +82,32 @@ def observe(hub: KubeClient, member: KubeClient) -> Seen:
         raise NotFoundError("the environment to join is not a federation", hint=hint) from error
     namespaces = {str(n["metadata"]["name"]): n for n in member.list(NAMESPACES).items}
     nodes = member.list(NODES).items
-    return Seen(uid(hub), uid(member), namespaces, {c.meta.name: c for c in found}, _addresses(nodes))
+    federation_uid = uid(hub)
+    return Seen(
+        federation_uid,
+        uid(member),
+        namespaces,
+        {c.meta.name: c for c in found},
+        _addresses(nodes),
+        str(json.loads(member.raw("GET", "/version")).get("gitVersion", "")),
+        tuple(_missing(hub, member, federation, federation_uid, name)),
+    )
+
+
+def _missing(hub: KubeClient, member: KubeClient, federation: str, federation_uid: str, name: str) -> list[str]:
+    """Rights that the operator lacks, one line for each API."""
+    own = tokens.member_namespace(federation)
+    there = (
+        *needs(member_objects.objects(federation, federation_uid)),
+        Need("create", "", "serviceaccounts/token", own),
+        Need("create", "", "configmaps", own),
+    )
+    here = (
+        *(Need(verb, CLUSTERS.group, "clusters") for verb in ("create", "patch")),
+        *(Need(verb, "", "secrets", FEDERATION_CONTROLLER) for verb in ("get", "create", "patch")),
+    )
+    found = ((name, missing(member, there)), (f"the federation {federation}", missing(hub, here)))
+    return [f"you may not {', '.join(map(str, lacking))} at {where}" for where, lacking in found if lacking]
 
 
 def _addresses(nodes: Sequence[Json]) -> tuple[str, ...]:
@@ -106,7 +138,9 @@ def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
     for other in others:
         name = other.removeprefix(FEDERATION_NAMESPACE_PREFIX)
         out.append(f"{wanted.name} is a member of the federation {name}: it must leave that one first")
-    if own in seen.namespaces:
+    if own in seen.namespaces and seen.namespaces[own]["metadata"].get("deletionTimestamp"):
+        out.append(f"the namespace {own} there is still being removed: wait until it is gone")
+    elif own in seen.namespaces:
         mark = (seen.namespaces[own]["metadata"].get("annotations") or {}).get(FEDERATION_UID_ANNOTATION, "")
         if mark != seen.federation_uid:
             out.append(
@@ -117,6 +151,12 @@ def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
         out.append(
             f"{wanted.name} has a namespace called {federation}: names of the federation would mean its Services"
         )
+    out += seen.missing
+    if (found_version := _minor(seen.version)) is not None and found_version < OLDEST:
+        out.append(
+            f"{wanted.name} runs Kubernetes {seen.version}: members need {OLDEST[0]}.{OLDEST[1]} or newer, "
+            "whose admission policies narrow what a federation may do"
+        )
     if not wanted.servers:
         out.append("no address of the member's API is known")
     out += [
@@ -126,6 +166,12 @@ def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
         if (why := wanted.reachable(server))
     ]
     return out
+
+
+def _minor(version: str) -> tuple[int, int] | None:
+    """``v1.36.3`` → (1, 36); None if it is not a version."""
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def check(federation: str, wanted: Wanted, seen: Seen) -> None:
@@ -146,16 +192,24 @@ def plan(member: KubeClient, federation: str, seen: Seen) -> Plan[Json]:
 
 
 def cluster_object(wanted: Wanted, seen: Seen) -> Json:
-    """The Cluster in the federation."""
+    """The Cluster in the federation. What was said in an earlier join stays, unless it is said again."""
+    known = seen.clusters.get(wanted.name)
+    given = bool(wanted.addresses) or (known is not None and ADDRESSES_ANNOTATION in known.meta.annotations)
+    kept = known.addresses if known is not None and given else seen.addresses
+    trusted = wanted.ca.encode()
+    if known is not None and trusted.strip() in known.ca:
+        trusted = known.ca  # the federation follows the member's authorities: it may trust a newer one, too
+    labels = {**(known.meta.labels if known is not None else {}), **wanted.labels}
     spec: dict[str, Any] = {
         "mode": "Push",
         "servers": list(wanted.servers),
-        "caBundle": base64.b64encode(wanted.ca.encode()).decode(),
+        "caBundle": base64.b64encode(trusted).decode(),
         "credentials": {"secretRef": {"name": secret_name(wanted.name)}},
         "kinds": list(member_objects.KINDS),
-        "addresses": list(wanted.addresses or seen.addresses),
+        "addresses": list(wanted.addresses or kept),
     }
-    return {"metadata": {"name": wanted.name, "labels": dict(wanted.labels)}, "spec": spec}
+    notes = {ADDRESSES_ANNOTATION: "given"} if given else {}
+    return {"metadata": {"name": wanted.name, "labels": labels, "annotations": notes}, "spec": spec}
 
 
 def secret_name(member: str) -> str:
@@ -167,7 +221,7 @@ def join(
     hub: KubeClient, member: KubeClient, federation: str, wanted: Wanted, *, renew: bool = False, emit: Emit = ignore
 ) -> bool:
     """Check, then join; whether anything was changed. ``renew``: issue a new credential in any case."""
-    seen = observe(hub, member)
+    seen = observe(hub, member, federation, wanted.name)
     check(federation, wanted, seen)
     todo = plan(member, federation, seen)
     kube.apply(member, todo, member_objects.inventory(federation), emit=emit)
@@ -178,19 +232,14 @@ def join(
         changed = True
     changed |= _credential(hub, member, federation, wanted.name, renew=renew)
     before = seen.clusters.get(wanted.name)
-    body = cluster_object(wanted, seen)
-    if before is None or _differs(before, body):
-        hub.apply(CLUSTERS, body, manager=MANAGER)
-        changed = True
-    return changed
+    stored = cluster(hub.apply(CLUSTERS, cluster_object(wanted, seen), manager=MANAGER))
+    return changed or before is None or _said(stored) != _said(before)
 
 
-def _differs(before: Cluster, body: Json) -> bool:
-    spec = body["spec"]
-    stored = (list(before.servers), list(before.addresses), list(before.kinds), before.secret)
-    wanted = (spec["servers"], spec["addresses"], spec["kinds"], spec["credentials"]["secretRef"]["name"])
-    trusted = base64.b64decode(spec["caBundle"]).strip() in before.ca
-    return stored != wanted or not trusted or dict(before.meta.labels) != body["metadata"]["labels"]
+def _said(member: Cluster) -> tuple[object, ...]:
+    """What a join writes of a Cluster; its status and version move without a join."""
+    meta = member.meta
+    return member.servers, member.ca, member.secret, member.kinds, member.addresses, meta.labels, meta.annotations
 
 
 def _credential(hub: KubeClient, member: KubeClient, federation: str, name: str, *, renew: bool) -> bool:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, LEAVE_FINALIZER
-from rancherctl.errors import NotFoundError, TimeoutExceededError
+from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION, LEAVE_FINALIZER
+from rancherctl.errors import ConflictError, NotFoundError, TimeoutExceededError
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS, LEAVE_ANNOTATION, cluster
 from rancherctl.federation.operator import member_objects
-from rancherctl.federation.operator.join import secret_name
+from rancherctl.federation.operator.join import secret_name, uid
 from rancherctl.federation.operator.overview import problems
 from rancherctl.federation.pending import PENDING_PREFIX
 from rancherctl.kube import apply as kube
-from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, KubeClient, Resource
+from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json, KubeClient, Resource
+from rancherctl.kube.kinds import Kinds
 from rancherctl.polling import poll_until
 from rancherctl.text import and_more, plural
 
@@ -77,17 +78,58 @@ def forget(hub: KubeClient, member: str) -> None:
             continue
 
 
-def clear(member: KubeClient, federation: str, emit: Emit = ignore) -> None:
-    """Remove the session, which ends all access at once, then everything else that the federation put there."""
+def clear(hub: KubeClient, member: KubeClient, federation: str, emit: Emit = ignore) -> None:
+    """Remove the session, which ends all access, then everything else that the federation put there.
+
+    ConflictError if it was put there by another federation with this name.
+    """
     namespace = tokens.member_namespace(federation)
+    _same_federation(hub, member, namespace, federation)
     try:
         member.delete(SECRETS, tokens.SESSION, namespace=namespace)
     except NotFoundError:
         emit(Event(PHASE, "the session was gone already", federation, "progress"))
     inventory = member_objects.inventory(federation)
-    kube.apply(member, kube.plan(member, (), inventory), inventory, emit=emit)
+    # The namespace goes last: while it ends, the inventory in it could not be written.
+    own, *others = member_objects.objects(federation, "")
+    kube.apply(member, kube.plan(member, (own,), inventory), inventory, emit=emit)
+    _delete_rest(member, others)
     for space in member.list(NAMESPACES, label_selector=f"{FEDERATION_LABEL}={federation}").items:
         member.patch(NAMESPACES, space["metadata"]["name"], {"metadata": {"labels": {FEDERATION_LABEL: None}}})
+    try:
+        member.delete(NAMESPACES, namespace)
+    except NotFoundError:
+        return
+
+
+def _same_federation(hub: KubeClient, member: KubeClient, namespace: str, federation: str) -> None:
+    try:
+        found = member.get(NAMESPACES, namespace)
+    except NotFoundError:
+        return
+    mark = (found["metadata"].get("annotations") or {}).get(FEDERATION_UID_ANNOTATION, "")
+    if mark and mark != uid(hub):
+        raise ConflictError(
+            f"the namespace {namespace} there belongs to another federation {federation} (uid {mark})",
+            hint="nothing was removed; leave with that federation, or delete the namespace if it is gone for good",
+        )
+
+
+def _delete_rest(member: KubeClient, objects: Sequence[Json]) -> None:
+    """Delete what an earlier, interrupted leave has left without an inventory."""
+    kinds = Kinds(member)
+    for obj in reversed(objects):
+        metadata = obj["metadata"]
+        try:
+            member.delete(kinds.find(obj), metadata["name"], namespace=metadata.get("namespace", ""))
+        except NotFoundError:
+            continue
+
+
+def wait_gone(member: KubeClient, federation: str, timeout: float) -> bool:
+    """Wait until the federation's namespace is gone there; whether it is."""
+    namespace = tokens.member_namespace(federation)
+    return bool(poll_until(lambda: _absent(member, NAMESPACES, namespace), timeout=timeout))
 
 
 def proof(hub: KubeClient, member_api: KubeClient | None, federation: str, member: str) -> list[tuple[bool, str]]:
@@ -103,7 +145,12 @@ def proof(hub: KubeClient, member_api: KubeClient | None, federation: str, membe
     text = f"no Service there has the federation's marks{': still ' + and_more(names) if names else ''}"
     out.append((not names, text))
     namespace = tokens.member_namespace(federation)
-    out.append((_ending(member_api, namespace), f"the namespace {namespace} is gone there"))
+    gone, ending = _absent(member_api, NAMESPACES, namespace), _ending(member_api, namespace)
+    out.append(
+        (gone or ending, f"the namespace {namespace} is {'gone' if gone or not ending else 'being removed'} there")
+    )
+    opened = member_api.list(NAMESPACES, label_selector=f"{FEDERATION_LABEL}={federation}").items
+    out.append((not opened, "no namespace there is open to the federation"))
     left = [name for name in member_objects.policy_names(federation) if not _absent(member_api, POLICIES, name)]
     out.append(
         (not left, f"{plural(len(member_objects.policy_names(federation)), 'policy', 'policies')} are gone there")
@@ -130,7 +177,7 @@ def _absent(client: KubeClient, resource: Resource, name: str, namespace: str = 
 
 
 def _ending(client: KubeClient, namespace: str) -> bool:
-    """Whether a namespace is gone, or about to be: its content is removed first."""
+    """Whether a namespace is gone, or about to be: its content is removed first, which takes some seconds."""
     try:
         found = client.get(NAMESPACES, namespace)
     except NotFoundError:

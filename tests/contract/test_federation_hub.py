@@ -182,7 +182,7 @@ def test_a_member_that_leaves_keeps_its_services_without_marks(site: Site) -> No
     leaving.begin(site.hub_api, "m1", "keep")
     leaving.wait(site.hub_api, "m1", GIVE_UP)
     leaving.forget(site.hub_api, "m1")
-    leaving.clear(site.member_api, "acme")
+    leaving.clear(site.hub_api, site.member_api, "acme")
     kept = site.member_api.get(SERVICES, "web", namespace="default")
     assert FEDERATION_LABEL not in kept["metadata"].get("labels", {})
     checked = leaving.proof(site.hub_api, site.member_api, "acme", "m1")

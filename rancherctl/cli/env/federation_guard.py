@@ -51,7 +51,7 @@ def _federation(run: CommandRun, name: str, services: str, *, force: bool) -> No
     if not members:
         return
     if services:
-        from rancherctl.cli.federation.member_commands import leave_member
+        from rancherctl.cli.member_leave import leave_member
 
         for member in members:
             leave_member(run, name, member, services, MEMBERS_TIMEOUT)

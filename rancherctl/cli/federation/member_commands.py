@@ -9,8 +9,9 @@ import typer
 from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.federation.options import FederationOption, federation_name
+from rancherctl.cli.member_leave import leave_member
 from rancherctl.cli.options import DryRunOption, EnvOption, NoWaitOption, OutputOption, TimeoutOption
-from rancherctl.errors import RancherctlError, UsageError
+from rancherctl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 TWO_MINUTES = Duration(120)
 FIVE_MINUTES = Duration(300)
-NAMESPACE_SECONDS = 30.0
-"""How long a leave waits for the namespace of the federation's accounts to end."""
 CONNECT = """
 import socket, sys
 host, port = sys.argv[1], int(sys.argv[2])
@@ -205,26 +204,3 @@ def leave(
         if found is None and member not in run.known().names():
             raise NotFoundError(f"{member!r} is not a member of {name}", hint="rancherctl federation ls")
     leave_member(run, name, member, services, timeout)
-
-
-def leave_member(run: CommandRun, federation: str, member: str, services: str, timeout: float) -> None:
-    """Have a member leave, and print the proof; RancherctlError if something is left."""
-    from rancherctl.cli.api import api
-    from rancherctl.federation.operator import leave as leaving
-    from rancherctl.federation.operator import overview
-
-    with run.progress() as emit, api(run, federation) as hub, api(run, member) as client:
-        found = overview.read(hub).members.get(member)
-        if found is not None:
-            if not found.meta.deleting:
-                leaving.begin(hub, member, services)
-            leaving.wait(hub, member, timeout, emit)
-        leaving.forget(hub, member)
-        leaving.clear(hub, client, federation, emit)
-        leaving.wait_gone(client, federation, NAMESPACE_SECONDS)
-        checked = leaving.proof(hub, client, federation, member)
-    for right, line in checked:
-        run.say(f"{'yes' if right else 'NO'}: {line}")
-    if not all(right for right, _ in checked):
-        raise RancherctlError(f"{member} has not left completely", hint="run the same command again")
-    run.say(f"{member} has left {federation}")

@@ -71,7 +71,7 @@ _rancherctl_words() {
     'dns lookup') commands='' options='--from-host --from-pod --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns explain') commands='' options='--namespace -n --from-pod --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns ls') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'dns status') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'dns status') commands='' options='--upstreams --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns verify') commands='' options='--server --domain --timeout --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'manifests') commands='apply rm' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'manifests apply') commands='' options='--file -f --namespace -n --env -e --context --allow-exec --force-conflicts --allow-deletes --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;

@@ -692,6 +692,7 @@ complete -c rancherctl -n '__rancherctl_at "dns ls"' -l no-input -d 'Never promp
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "dns status"' -l upstreams -d 'List the upstream resolvers of each host instead.'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -s h -l help -d 'Show this message and exit.'

@@ -37,6 +37,8 @@ PUBLIC_ADDRESS_ANNOTATION: Final = "rancherctl.io/public-address"
 LOAD_BALANCER_LABEL: Final = "rancherctl.io/load-balancer"
 EXCLUDE_LABEL: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
 """Kubernetes' own label; its value does not matter."""
+POD_PATHS_CONDITION: Final = "rancherctl.io/PodNetworkReady"
+"""Condition of a Node: whether its pods reach DNS, the API and pods of other hosts."""
 DRAIN_ANNOTATION: Final = "rancherctl.io/drain"
 """The load balancer of this Node is being taken out. Value: seconds for which clients may use its address from DNS."""
 OWNED_LABELS_ANNOTATION: Final = "rancherctl.io/labels"
@@ -124,6 +126,7 @@ ACCESS_LOG_USER: Final = "rancherctl-log"
 
 # Units of the roles of a host's agent
 NETWORK_UNIT: Final = "rancherctl-network.service"
+POD_PATHS_UNIT: Final = "rancherctl-pod-paths.service"
 DNS_UNIT: Final = "rancherctl-dns.service"
 INGRESS_UNIT: Final = "rancherctl-ingress.service"
 ACCESS_LOG_UNIT: Final = "rancherctl-access-log.service"
@@ -135,6 +138,8 @@ SYSCTL_CONFIG: Final = "/etc/sysctl.d/90-rancherctl.conf"
 LINK_LOCAL_DNS: Final = "169.254.20.10"
 DNS_DEVICE: Final = "lo"
 VXLAN_DEVICE: Final = "rctl-vxlan"
+CHECK_DEVICE: Final = "rctl-check"
+"""The host's end of the pair of devices that leads to the endpoint of the pod path check."""
 
 
 def host_namespace(node: str) -> str:

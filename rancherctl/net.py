@@ -83,6 +83,17 @@ def split_host_port(text: str) -> tuple[str, str | None]:
     return (host, rest if colon else None) if ":" not in rest else (text, None)
 
 
+def split_server(text: str, port: int) -> tuple[str, int] | None:
+    """Address and port of ``IP``, ``IP:PORT`` or ``[IPv6]:PORT``; None if it is not valid. ``port`` is the default."""
+    address, given = split_host_port(text)
+    if text.startswith("["):
+        rest = text[1 + len(address) :]
+        if ":" not in address or not (rest == "]" or rest.startswith("]:")):
+            return None
+    number = port if given is None else parse_port(given)
+    return (canonical_ip(address), number) if is_ip(address) and number is not None else None
+
+
 def parse_port(text: str) -> int | None:
     """A TCP or UDP port from its decimal text (1 to 65535), or None."""
     if text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536:

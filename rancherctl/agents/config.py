@@ -30,7 +30,7 @@ class AgentConfig:
     ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``keys_on_disk``: see
     environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have in this environment,
     beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period of the host's
-    heartbeat.
+    heartbeat. ``pod_check_seconds``: period of its pod path check.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
     host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what
@@ -54,6 +54,7 @@ class AgentConfig:
     dns_domain: str = field(metadata=_json("dns", "domain"))
     dns_addresses: tuple[str, ...] = field(metadata=_json("dns", "addresses", read=tuple))
     dns_upstreams: tuple[str, ...] = field(metadata=_json("dns", "upstreams", read=tuple))
+    pod_check_seconds: int = field(default=60, metadata=_json("pod_check_seconds", read=int, optional=True))
     http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
     https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
     trusted_proxies: tuple[str, ...] = field(

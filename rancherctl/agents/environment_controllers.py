@@ -16,6 +16,7 @@ from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
+from rancherctl.agents.controllers.pod_paths import PodPathsController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
 from rancherctl.agents.controllers.service_statuses import ServiceStatusController
@@ -66,6 +67,7 @@ def environment_controllers(
         IngressStatusController(client, leader, boottime, inputs),
         services,
         requests,
+        PodPathsController(client, leader, boottime, config.environment),
     ]
     controllers.append(VantageController(client, source, leader, boottime))
     if config.network_mode != "none":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf
 from typing import Final, Generic, TypeVar
 
@@ -15,6 +15,9 @@ from rancherctl.services.report import pod_ports
 
 T = TypeVar("T")
 WELL_KNOWN: Final = frozenset({80, 443})
+MAX_USERS: Final = 4
+MAX_WORDS: Final = 100
+"""Ports of one host whose users the roster names, and characters about each: the roster must stay small."""
 _PREFIX: Final = f"{NAMESPACE}/{REPORT_PREFIX}"
 
 
@@ -33,6 +36,18 @@ def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
     pods = sorted(pod_ports(stored.data), key=lambda port: (port not in WELL_KNOWN, port))
     used = {*report.blocked_ports(), *pods[:MAX_PORTS]}
     return tuple(sorted(used | {EVERY_PORT, HTTP_PORT} if report.error else used))
+
+
+def port_users(stored: ConfigMap) -> dict[int, str]:
+    """TCP ports of a host that go to pods, with the words that a roster has about them."""
+    return {port: words[:MAX_WORDS] for port, words in pod_ports(stored.data).items()}
+
+
+def listed_users(blocked: Collection[int], *known: Mapping[int, str]) -> dict[int, str]:
+    """Who has the blocked ports of a host, as the first of ``known`` says that knows; those of few ports only."""
+    found = {port: next((users[port] for users in known if port in users), "") for port in blocked}
+    first = sorted(found, key=lambda port: (port not in WELL_KNOWN, port))
+    return {port: found[port] for port in [port for port in first if found[port]][:MAX_USERS]}
 
 
 class ReportCache(Generic[T]):

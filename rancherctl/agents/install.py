@@ -42,6 +42,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         pod_cidr=environment.network.pod_cidr,
         service_cidr=environment.network.service_cidr,
         network_mode=environment.network.mode,
+        pod_check_seconds=environment.network.check_seconds,
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,

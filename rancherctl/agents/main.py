@@ -115,12 +115,21 @@ def _access_log(_: AgentConfig, __: argparse.Namespace) -> int:
     return 0
 
 
+def _pod_endpoint(config: AgentConfig, _: argparse.Namespace) -> int:
+    from rancherctl.agents.notify import notify
+    from rancherctl.pod_paths import endpoint
+
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    return endpoint.run(config.node, endpoint.runtime_socket(), lambda message: notify(address, message))
+
+
 COMMANDS = {
     "access-log": _access_log,
     "agent": _agent,
     "controller": _controller,
     "federation": _federation,
     "network-restore": _network_restore,
+    "pod-endpoint": _pod_endpoint,
     "renew-certificates": _renew_certificates,
     "tidy": _prune_versions,
     "dns-query": _dns,

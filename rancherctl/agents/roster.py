@@ -69,8 +69,10 @@ def _labels(node: Node) -> dict[str, str]:
     return out
 
 
-def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> RosterHost:
-    """One host of a roster; ``blocked`` are ports that it cannot serve on."""
+def host_of(
+    node: Node, *, alive: bool, blocked: tuple[int, ...] = (), users: Mapping[int, str] | None = None
+) -> RosterHost:
+    """One host of a roster; ``blocked`` are ports that it cannot serve on, ``users`` who has them."""
     drain = _drain_seconds(node.meta.annotations.get(DRAIN_ANNOTATION))
     return RosterHost(
         name=node.meta.name,
@@ -83,6 +85,7 @@ def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> Roster
         excluded=EXCLUDE_LABEL in node.meta.labels or drain > 0,
         draining=drain,
         cordoned=node.unschedulable,
+        users=users or {},
     )
 
 
@@ -107,12 +110,14 @@ def next_roster(
     spared: Set[str],
     epoch: int,
     blocked: Mapping[str, tuple[int, ...]] | None = None,
+    users: Mapping[str, Mapping[int, str]] | None = None,
 ) -> NextRoster:
     """The roster that follows ``before``.
 
     ``silent`` and ``proven`` come from Liveness; ``spared`` are silent hosts that still answer on the network. A host
     becomes alive when it was seen to renew its Lease, and stays alive until it is silent. ``blocked``: host → ports
-    that it reported as not servable. Nodes that vanish all at once are kept: a restored or broken API is more likely.
+    that it reported as not servable; ``users``: host → who has them, as far as that is known. Nodes that vanish all
+    at once are kept: a restored or broken API is more likely.
     """
     vanished = [h for h in before.hosts if h.name not in nodes]
     kept = vanished if suspicious(len(vanished), len(before.hosts)) else []
@@ -120,7 +125,12 @@ def next_roster(
     alive = {h.name: h.alive for h in before.hosts}
     ports = blocked or {}
     hosts = [
-        host_of(n, alive=name not in gone and (alive.get(name, False) or name in proven), blocked=ports.get(name, ()))
+        host_of(
+            n,
+            alive=name not in gone and (alive.get(name, False) or name in proven),
+            blocked=ports.get(name, ()),
+            users=(users or {}).get(name),
+        )
         for name, n in nodes.items()
         if published(n)
     ]

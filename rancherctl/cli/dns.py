@@ -147,30 +147,39 @@ def list_records(
 
 
 @app.command()
-def status(env: EnvOption = None, output: OutputOption = None) -> None:
+def status(
+    upstreams: Annotated[
+        bool, typer.Option("--upstreams", help="List the upstream resolvers of each host instead.")
+    ] = False,
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
     """Show the DNS server of each host: zones, sync with the API, records, queries, update delay, problems.
 
     LAG is the time from a change in the API until the server answers it (median/99th percentile). UPSTREAMS is the
-    number of upstream resolvers that answer.
+    number of upstream resolvers that answer. --upstreams lists them: a host forwards to the first one that answers,
+    and to the servers of a stub domain (DOMAIN) for its names.
 
     \b
     Examples:
       rancherctl dns status
-      rancherctl dns status -o wide
+      rancherctl dns status --upstreams
       rancherctl dns status --env prod -o json
     """
     from rancherctl.cli.dns_hosts import query_hosts, unreachable_error
-    from rancherctl.dns.status import summary
-    from rancherctl.output.dns import status_listing
+    from rancherctl.dns.status import summary, upstream_rows
+    from rancherctl.output.dns import status_listing, upstream_listing
 
     run = current(env=env, output=output)
     outcomes = query_hosts(run, run.environment(env).hosts, "dns-status")
-    rows = [summary(o.get()) for o in outcomes.values() if o.error is None]
+    found = [o.get() for o in outcomes.values() if o.error is None]
+    failures = {o.host: str(o.error) for o in outcomes.values() if o.error is not None}
     unreachable = unreachable_error(outcomes)
-    run.show(
-        status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}),
-        fail=unreachable is None,
-    )
+    if upstreams:
+        listing = upstream_listing([row for one in found for row in upstream_rows(one)], failures)
+    else:
+        listing = status_listing([summary(one) for one in found], failures)
+    run.show(listing, fail=unreachable is None)
     if unreachable is not None:
         raise unreachable
 

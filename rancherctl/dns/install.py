@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rancherctl.dns.daemon import UNIT
 from rancherctl.dns.model import DnsHostConfig
-from rancherctl.dns.named_conf import check, named_conf
+from rancherctl.dns.named_conf import bind_server, check, named_conf
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 
@@ -18,19 +18,18 @@ APPARMOR_PATH = "/etc/apparmor.d/local/usr.sbin.named"
 
 _PREPARE = r"""#!/bin/sh
 # Written by rancherctl. Runs as root before named starts: creates the key and a valid list of upstreams, loads the
-# AppArmor profile. Arguments: configuration folder, data folder, this server's own addresses (comma-separated), then
-# the configured upstreams (none: those of the host).
+# AppArmor profile. Arguments: configuration folder, data folder, this server's own addresses (comma-separated). The
+# configured upstreams are in the file "upstreams" of the configuration folder, one a line (none: those of the host).
 # named may write to the data folder: never follow links there, and read its files with named's rights only.
 set -eu
 etc=$1 data=$2 own=$3
-shift 3
 umask 027
 readable() {
     setpriv --reuid bind --regid bind --init-groups --no-new-privs named-checkconf -c "$etc/named.conf" >/dev/null 2>&1
 }
 forward() {
     new=$(mktemp "$data/.new-XXXXXXXX")
-    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$@"; echo '};'; } >"$new"
+    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$1"; echo '};'; } >"$new"
     chgrp bind "$new"
     chmod 0660 "$new"
     mv -fT "$new" "$data/forwarders.conf"
@@ -42,6 +41,10 @@ if ! grep -qs 'secret "' "$etc/tsig.key"; then
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
 if ! readable; then
+    set --
+    if [ -r "$etc/upstreams" ]; then
+        while read -r line; do set -- "$@" "$line"; done <"$etc/upstreams"
+    fi
     # Same rule as in the agent: the first file that names a server other than this host. (Tests set RESOLV_CONF.)
     for conf in ${RESOLV_CONF:-/etc/resolv.conf /run/systemd/resolve/resolv.conf}; do
         [ $# -eq 0 ] && [ -r "$conf" ] || continue
@@ -50,8 +53,8 @@ if ! readable; then
                 print $2
             }' "$conf")
     done
-    [ $# -gt 0 ] || set -- "127.0.0.1 port 9"
-    forward "$@"
+    # The first only: the server would prefer the faster of several. The agent replaces it if it does not answer.
+    forward "${1:-127.0.0.1 port 9}"
     # One bad upstream address must not stop the cluster's names from being answered.
     readable || forward "127.0.0.1 port 9"
 fi
@@ -80,7 +83,7 @@ def _unit(config: DnsHostConfig) -> str:
         "User=bind",
         "Group=bind",
         "UMask=0007",
-        f"ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} {' '.join(config.upstreams)}",
+        f"ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} ",
         f"ExecStart=/usr/sbin/named -f -c {etc}/named.conf",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=always",
@@ -132,9 +135,10 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         Directory(config.data, 0o2770, "root:bind"),
         File(named, named_conf(config).encode()),
         File(prepare, _PREPARE.encode(), 0o755),
+        File(f"{config.etc}/upstreams", "".join(f"{bind_server(text)}\n" for text in config.upstreams).encode()),
         File(APPARMOR_PATH, _apparmor(config).encode()),
         File(UNIT_PATH, _unit(config).encode()),
-        # A new prepare.sh takes effect at the next start. Any other text in restart_on, also a comment, interrupts DNS
-        # on every host during an upgrade.
-        Unit(UNIT, restart_on=(UNIT_PATH, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),
+        # A new prepare.sh takes effect at the next start. A new unit does, too: release 0.1 wrote the upstreams into
+        # it, and a restart would interrupt DNS and lose the cache on every host (docs/adr/0048).
+        Unit(UNIT, restart_on=(APPARMOR_PATH,), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),
     )

@@ -12,6 +12,8 @@ from rancherctl.contract import DATA, ETC, LINK_LOCAL_DNS
 
 TTL = 5
 """Seconds, for positive and negative answers: the longest time for which a cached answer can be wrong."""
+MAX_NEGATIVE_TTL = 30
+"""Seconds for which "does not exist" from an upstream is cached, unless the environment file says otherwise."""
 HASH_BITS = 128
 _MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 
@@ -89,8 +91,9 @@ class AgentSettings(Protocol):
 class DnsHostConfig:
     """Settings of one host's server: domain, addresses, clients, upstreams.
 
-    ``upstreams`` () means the host's own resolvers. ``stub_domains`` maps a domain to its servers. Only tests use other
-    paths and ports. ``control_port`` and ``stats_port`` are bound to 127.0.0.1 only.
+    ``upstreams`` () means the host's own resolvers. ``stub_domains`` maps a domain to its servers. Both list servers as
+    ``IP[:PORT]``. ``max_negative_ttl``: seconds for which "does not exist" from an upstream is cached. Only tests use
+    other paths and ports. ``control_port`` and ``stats_port`` are bound to 127.0.0.1 only.
     """
 
     node: str
@@ -100,6 +103,7 @@ class DnsHostConfig:
     service_cidrs: tuple[str, ...] = ("10.43.0.0/16",)
     upstreams: tuple[str, ...] = ()
     stub_domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_negative_ttl: int = MAX_NEGATIVE_TTL
     pod_names: bool = True
     port: int = 53
     control_port: int = 10530

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rancherctl.dns import names
+from rancherctl.dns import names, upstreams
 from rancherctl.dns.client import KEY_NAME
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.zonefile import file_name
@@ -14,6 +14,8 @@ from rancherctl.net import parse_network
 NOWHERE = "127.0.0.1 port 9"
 """A forwarder that refuses at once: without upstreams, external names fail quickly instead of going to the root."""
 
+MAX_CACHE_TTL = 3600
+"""Seconds for which an answer of an upstream is cached at most, whatever its TTL says."""
 STARTS = "starts.log"
 """Log of the running process since its start, in the data folder; removed before every start."""
 ALL_LOADED = "all zones loaded"
@@ -23,7 +25,7 @@ ALL_LOADED = "all zones loaded"
 # no-case-compress: the answer repeats the name in the case of the question; resolvers that randomise case compare both.
 # stale-answer-client-timeout: ask the upstreams before serving expired data; 0 also crashes with a policy
 # (docs/adr/0033).
-_OPTIONS = """\
+_OPTIONS = f"""\
     dnssec-validation no;
     empty-zones-enable no;
     version none;
@@ -32,7 +34,7 @@ _OPTIONS = """\
     notify no;
     recursion yes;
     minimal-responses no-auth;
-    rrset-order { order random; };
+    rrset-order {{ order random; }};
     prefetch 2 9;
     stale-answer-enable yes;
     stale-cache-enable yes;
@@ -40,8 +42,9 @@ _OPTIONS = """\
     stale-answer-ttl 5;
     stale-answer-client-timeout off;
     servfail-ttl 0;
-    no-case-compress { any; };
+    no-case-compress {{ any; }};
     max-cache-size 128m;
+    max-cache-ttl {MAX_CACHE_TTL};
     edns-udp-size 1232;
     max-udp-size 1232;
     recursive-clients 2000;
@@ -60,21 +63,24 @@ _OPTIONS = """\
 def check(config: DnsHostConfig) -> None:
     """Raise InvalidInputError with all values that are not valid in the configuration."""
     domains = (config.domain, *config.stub_domains)
-    servers = (
-        *config.addresses,
-        *config.upstreams,
-        *(address for part in config.stub_domains.values() for address in part),
-    )
+    forwarded = (*config.upstreams, *(text for part in config.stub_domains.values() for text in part))
+    parsed = tuple(map(upstreams.server, forwarded))
     networks = (*config.pod_cidrs, *config.service_cidrs)
     problems = [
         f"dns: {name!r} is not a valid domain name" for name in domains if not all(map(names.is_label, name.split(".")))
     ]
-    problems += [f"dns: {text!r} is not a valid IP address" for text in servers if not names.address(text)[0]]
-    here = set(config.addresses)
+    problems += [f"dns: {text!r} is not a valid IP address" for text in config.addresses if not names.address(text)[0]]
+    problems += [
+        f"dns: {text!r} is not a valid server (IP[:PORT])"
+        for text, place in zip(forwarded, parsed, strict=True)
+        if place is None
+    ]
+    if not 1 <= config.max_negative_ttl <= MAX_CACHE_TTL:
+        problems.append(f"dns: {config.max_negative_ttl!r} is not a valid TTL (1 to {MAX_CACHE_TTL} seconds)")
     problems += [
         f"dns: upstream {text} is this server itself: queries would loop"
-        for text in servers[len(config.addresses) :]
-        if text in here
+        for text, place in zip(forwarded, parsed, strict=True)
+        if place in {(address, upstreams.PORT) for address in config.addresses}
     ]
     problems += [f"dns: {text!r} is not a valid network" for text in networks if parse_network(text) is None]
     if problems:
@@ -99,9 +105,17 @@ def _block(values: Iterable[str]) -> str:
     return "{ " + "".join(f"{value}; " for value in values) + "}"
 
 
-def forwarders(upstreams: Sequence[str]) -> str:
-    """The included file with the upstreams, best first."""
-    return f"forward only;\nforwarders {_block(upstreams or (NOWHERE,))};\n"
+def bind_server(text: str) -> str:
+    """An upstream (``IP[:PORT]``) as BIND writes it: ``10.0.0.53 port 5353``. InvalidInputError if it is not valid."""
+    place = upstreams.server(text)
+    if place is None:
+        raise InvalidInputError("DNS settings", [f"dns: {text!r} is not a valid server (IP[:PORT])"])
+    return place[0] if place[1] == upstreams.PORT else f"{place[0]} port {place[1]}"
+
+
+def forwarders(servers: Sequence[str]) -> str:
+    """The included file with the upstreams to forward to (``IP[:PORT]``)."""
+    return f"forward only;\nforwarders {_block([bind_server(text) for text in servers] or (NOWHERE,))};\n"
 
 
 def _zone(zone: str) -> str:
@@ -127,7 +141,7 @@ def named_conf(config: DnsHostConfig) -> str:
     here6 = [a for a in config.addresses if ":" in a]
     clients = _block(("127.0.0.0/8", "::1", "localhost", *config.pod_cidrs))
     stubs = "".join(
-        f'zone "{name}" {{ type forward; forward only; forwarders {_block(servers)}; }};\n'
+        f'zone "{name}" {{ type forward; forward only; forwarders {_block(map(bind_server, servers))}; }};\n'
         for name, servers in sorted(config.stub_domains.items())
     )
     return f"""\
@@ -143,6 +157,7 @@ options {{
     allow-recursion {clients};
     allow-transfer {{ none; }};
     include "{config.forwarders_file}";
+    max-ncache-ttl {config.max_negative_ttl};
 {_OPTIONS}{_POLICY}}};
 controls {{ }};
 statistics-channels {{ inet 127.0.0.1 port {config.stats_port} allow {{ 127.0.0.1; }}; }};

@@ -97,7 +97,9 @@ class DnsRole:
         """Start to monitor the upstreams."""
         self._store.tidy()
         if self._probe:
-            self._monitor = UpstreamMonitor(self._config.upstreams, self._config.addresses, wake)
+            self._monitor = UpstreamMonitor(
+                self._config.upstreams, self._config.addresses, wake, stubs=self._config.stub_domains
+            )
             self._monitor.start()
 
     def stop(self) -> None:
@@ -227,6 +229,9 @@ class DnsRole:
                 last = stats.read(self._config.stats_port)
             except RancherctlError as error:  # missing counters must not stop updates
                 log.debug("%s", error)
+            before = self._stats[1]
+            if self._monitor is not None and last is not None and before is not None and last.started == before.started:
+                self._monitor.count(last.sent - before.sent)
             self._stats = (self._clock(), last)
         return last
 
@@ -244,7 +249,11 @@ class DnsRole:
             "problem": problem or (f"zones not loaded: {', '.join(missing)}" if missing else ""),
             "alarm": "; ".join(alarms),
             "problems": first_problems(self._wanted.problems),
-            "upstreams": {"used": list(order or ()), "dead": list(self._monitor.dead if self._monitor else ())},
+            "upstreams": {
+                "used": list(order or ()),
+                "dead": list(self._monitor.dead if self._monitor else ()),
+                "servers": self._monitor.rows if self._monitor else [],
+            },
             "engine": server.version if server else "",
             "healed": self._healer.healed + self._sync.repairs,
             "metrics": {

@@ -13,13 +13,18 @@ from rancherctl.errors import RancherctlError, UnreachableError
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start: queries, hits and misses of the cache; ``started`` as the server reports it."""
+    """Counters since the start: queries, hits and misses of the cache; ``started`` as the server reports it.
+
+    ``sent`` queries to upstreams and servers of stub domains, ``answered`` answers from them.
+    """
 
     version: str
     started: str
     queries: int
     hits: int
     misses: int
+    sent: int = 0
+    answered: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The counters as JSON values."""
@@ -28,13 +33,16 @@ class Stats:
 
 def parse(data: Mapping[str, Any]) -> Stats:
     """Parse the JSON of ``/json/v1/server`` (BIND 9.18, 9.20); missing counters are 0."""
-    cache = ((data.get("views") or {}).get("_default") or {}).get("resolver", {}).get("cachestats", {})
+    resolver = ((data.get("views") or {}).get("_default") or {}).get("resolver", {})
+    cache, sent = resolver.get("cachestats", {}), resolver.get("stats", {})
     return Stats(
         version=str(data.get("version", "")),
         started=str(data.get("boot-time", "")),
         queries=int((data.get("opcodes") or {}).get("QUERY", 0)),
         hits=int(cache.get("QueryHits", 0)),
         misses=int(cache.get("QueryMisses", 0)),
+        sent=int(sent.get("Queryv4", 0)) + int(sent.get("Queryv6", 0)),
+        answered=int(sent.get("Responsev4", 0)) + int(sent.get("Responsev6", 0)),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rancherctl.contract import RUN
-from rancherctl.dns import named_conf, observe, stats
+from rancherctl.dns import named_conf, observe, stats, upstreams
 from rancherctl.dns.client import Channel
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.errors import RancherctlError
@@ -79,6 +79,8 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
         agent.get("error", ""),
         _staleness(section_age, age),
     ]
+    listed = (agent.get("upstreams") or {}).get("servers") or []
+    problems += upstreams.problems(listed)
     problems += [f"{name}: {text}" for name, text in (agent.get("problems") or {}).items()]
     return {
         "host": status["node"],
@@ -96,6 +98,12 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
         "upstreams": agent.get("upstreams") or {},
         "problems": [text for text in problems if text],
     }
+
+
+def upstream_rows(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of ``dns status --upstreams`` (upstreams.rows); [] from agents of release 0.1."""
+    agent = status.get("agent") or {}
+    return [{"host": status["node"], **row} for row in (agent.get("upstreams") or {}).get("servers") or []]
 
 
 def _staleness(section_age: float | None, age: float | None) -> str:

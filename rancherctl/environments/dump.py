@@ -43,7 +43,10 @@ def document(environment: Environment) -> dict[str, Any]:
 
 
 def _network(network: Network) -> dict[str, Any]:
-    return {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
+    out: dict[str, Any] = {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
+    if network.check_seconds != Network().check_seconds:
+        out["checkSeconds"] = network.check_seconds
+    return out
 
 
 def _dns(dns: Dns) -> dict[str, Any]:

@@ -75,6 +75,8 @@ class HostHealth:
     report: Mapping[str, Any] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     starting: bool = False
+    paths: tuple[str, ...] = ()
+    """What is wrong with the paths of its pods, one line each (pod_paths.explain)."""
 
     @property
     def silent(self) -> bool:
@@ -95,6 +97,7 @@ class HostHealth:
             out.append("agent heartbeat missing")
         elif not self.starting:  # while an agent starts, the report is that of the previous process
             out += _reported(self.report)
+            out += [f"pods: {line}" for line in self.paths]
         out += [_expiring(c) for c in self.certificates if c.days < CERTIFICATE_DAYS]
         return tuple(out)
 
@@ -159,6 +162,8 @@ class EnvironmentStatus:
     applied: str = ""
     drift: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    path_remedies: tuple[str, ...] = ()
+    """What to do about the paths of pods, one line each."""
 
     @property
     def healthy(self) -> bool:
@@ -199,6 +204,7 @@ class EnvironmentStatus:
                 f"if it stops again, see journalctl -n 50 -u {unit} on {', '.join(hosts)}"
                 for unit, hosts in journals.items()
             ]
+        out += self.path_remedies
         not_ready = [
             h.name for h in self.hosts if h.reachable and h.ready is False and all(unit.active for unit in h.units)
         ]

@@ -214,7 +214,8 @@ def _network(spec: Section) -> Network:
         section.text("podCIDR", default.pod_cidr, syntax.cidr),
         section.text("serviceCIDR", default.service_cidr, syntax.cidr),
     )
-    out = Network(pods, services, cast("Mode", mode))
+    seconds = section.number("checkSeconds", default.check_seconds, 5, 3600)
+    out = Network(pods, services, cast("Mode", mode), seconds)
     section.finish()
     return out
 

@@ -34,6 +34,9 @@ from rancherctl.hosts.model import Host, Unit, key
 from rancherctl.kube.client import CONFIGMAPS, LEASES, Json
 from rancherctl.kube.objects import Node
 from rancherctl.kube.rest import RestClient
+from rancherctl.pod_paths.explain import PathProblem, explain, remedies, unknowns
+from rancherctl.pod_paths.model import from_section
+from rancherctl.pod_paths.role_spec import SPEC as POD_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
         drift = _drift(run, bool(api.error))
     finally:
         run.close()
-    observation = _Observation(environment, context, facts, observed, failures, api, drift)
+    found, problems, unknown = _pod_paths(environment, api)
+    observation = _Observation(environment, context, facts, observed, failures, api, drift, found)
     hosts = tuple(_host(observation, host) for host in environment.hosts)
     notes = []
     if environment.runs_pods and environment.routes_pods:
@@ -81,6 +85,7 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
             f" rancherctl env status {environment.name} --bundle BUNDLE"
         )
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
+    notes += unknown
     notes += [f"controller alarm: {line}" for line in api.alarms]
     differences = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
     return EnvironmentStatus(
@@ -93,7 +98,25 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
         api.applied,
         differences,
         tuple(notes),
+        remedies(problems, environment.name),
     )
+
+
+def _pod_paths(
+    environment: Environment, api: _ApiStatus
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[PathProblem, ...], tuple[str, ...]]:
+    """Problems of pod paths by host and as a list, and notes about what could not be checked."""
+    live = {name for name, member in api.roster.items() if member.get("alive")}
+    paths = {
+        host.name: found
+        for host in environment.hosts
+        if (found := from_section((api.reports.get(host.name) or {}).get(POD_PATHS.name))) is not None
+    }
+    problems = explain(paths, live)
+    lines: dict[str, tuple[str, ...]] = {}
+    for each in problems:
+        lines[each.host] = (*lines.get(each.host, ()), each.text)
+    return lines, problems, unknowns(paths, live)
 
 
 def _read_api(run: EnvironmentRun) -> _ApiStatus:
@@ -163,6 +186,7 @@ class _Observation:
     failures: Mapping[str, RancherctlError]
     api: _ApiStatus
     drift: Mapping[str, list[str]]
+    paths: Mapping[str, tuple[str, ...]]
 
 
 def _host(found: _Observation, host: Host) -> HostHealth:
@@ -194,6 +218,7 @@ def _host(found: _Observation, host: Host) -> HostHealth:
         alive=alive,
         report=found.api.reports.get(host.name, {}),
         unread=tuple(f"{unknown.where}: {unknown.why}" for unknown in seen.observed.unknown),
+        paths=found.paths.get(host.name, ()),
         starting=alive is False and seen.observed.ages.get(places.unit("agent"), STARTING_SECONDS) < STARTING_SECONDS,
     )
 

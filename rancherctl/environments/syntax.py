@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 from rancherctl.contract import AGENT_PREFIX, API_GROUP
 from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.names import is_dns_label, is_dns_name, is_label_key, is_label_value
-from rancherctl.net import is_ip, parse_ip, parse_network, parse_port, split_host_port
+from rancherctl.net import is_ip, parse_ip, parse_network, parse_port, split_host_port, split_server
 
 _USER = re.compile(r"\w(?:[-\w.@+\\]{0,253}[-\w.+])?")
 _SSH_HOST = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
@@ -85,8 +85,10 @@ def secret(text: str) -> str:
 
 
 def resolver(text: str) -> str:
-    """IP address of an upstream resolver, which answers on port 53."""
-    return "" if is_ip(text) else f"{text!r} is not the address of a resolver (an IP address without a port)"
+    """Upstream resolver as ``IP``, ``IP:PORT`` or ``[IPv6]:PORT``; the port is 53 by default."""
+    if split_server(text, 53) is not None:
+        return ""
+    return f"{text!r} is not a resolver: write IP, IP:PORT or [IPv6]:PORT"
 
 
 def name_server(text: str) -> str:

@@ -1,9 +1,16 @@
-"""Restart kube-proxy after another program flushed its nft rules: kube-proxy itself would notice within an hour."""
+"""kube-proxy of this host: its own answer, and a restart after another program flushed its nft rules.
+
+kube-proxy itself would notice that within an hour.
+"""
 
 from __future__ import annotations
 
+import http.client
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from typing import Final
 
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
@@ -12,6 +19,20 @@ UNIT = "rancherctl-kube-proxy.service"
 START_GRACE = 15.0
 """Seconds after the start of kube-proxy before missing rules count as lost."""
 _DISPATCH = "@service-ips"
+HEALTH_URL: Final = "http://127.0.0.1:10256/healthz"
+"""kube-proxy's own answer whether it keeps up with the API."""
+HEALTH_TIMEOUT: Final = 1.0
+
+
+def proxy_answer() -> str:
+    """Why kube-proxy of this host is not healthy; "" if it is."""
+    try:
+        with urllib.request.urlopen(HEALTH_URL, timeout=HEALTH_TIMEOUT) as response:
+            return "" if response.status == 200 else f"its health check answers {response.status}"
+    except urllib.error.HTTPError as error:
+        return f"its health check answers {error.code}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"its health check does not answer: {getattr(error, 'reason', error)}"
 
 
 def has_service_rule(listing: str) -> bool:

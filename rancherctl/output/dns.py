@@ -17,8 +17,15 @@ def _lag(row: Mapping[str, Any]) -> str:
 
 
 def _upstreams(row: Mapping[str, Any]) -> str:
-    used, dead = (row["upstreams"].get(part) or () for part in ("used", "dead"))
-    return f"{len(used) - len(dead)}/{len(used)}" if used else ""
+    listed = row["upstreams"].get("servers")
+    if listed is None:  # an agent of release 0.1
+        used, dead = (row["upstreams"].get(part) or () for part in ("used", "dead"))
+        return f"{len(used) - len(dead)}/{len(used)}" if used else ""
+    return f"{sum(bool(one['alive']) for one in listed)}/{len(listed)}" if listed else ""
+
+
+def _latency(row: Mapping[str, Any]) -> str:
+    return "" if row["latency_ms"] is None else f"{row['latency_ms']:.3g}ms"
 
 
 def _age(row: Mapping[str, Any]) -> str:
@@ -42,6 +49,18 @@ STATUS_COLUMNS: Final = (
     Column("DEAD", "upstreams.dead", wide=True),
     Column("HASH", "hash", wide=True),
 )
+UPSTREAM_COLUMNS: Final = (
+    Column("HOST", "host"),
+    Column("DOMAIN", lambda row: row["domain"] or "*"),
+    Column("ORDER", "order"),
+    Column("UPSTREAM", "server"),
+    Column("ALIVE", lambda row: "unknown" if row["alive"] is None else row["alive"]),
+    Column("USED", "in_use"),
+    Column("LATENCY", _latency),
+    Column("QUERIES", lambda row: "" if row["queries"] is None else str(row["queries"])),
+    Column("REASON", lambda row: row["why"] or row["note"]),
+    Column("SINCE", lambda row: "" if row["since"] is None else f"{row['since']:.0f}s", wide=True),
+)
 ANSWER_COLUMNS: Final = (
     Column("HOST", "host"),
     Column("SERVER", "server"),
@@ -62,6 +81,19 @@ def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str
         name="host",
         failures=_failures(failures),
         empty="no hosts",
+        hint="rancherctl env status",
+    )
+
+
+def upstream_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str]) -> Listing:
+    """List the upstreams of each host."""
+    return Listing(
+        "DnsUpstream",
+        rows,
+        UPSTREAM_COLUMNS,
+        name=lambda row: f"{row['host']}/{row['domain'] or '*'}/{row['server']}",
+        failures=_failures(failures),
+        empty="no upstreams",
         hint="rancherctl env status",
     )
 

@@ -60,7 +60,8 @@ class RosterHost:
 
     ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load
     balancers, ``excluded`` whether its Node has the label EXCLUDE_LABEL, ``alive`` whether its agent renews its Lease.
-    ``blocked`` are ports on which its load balancer cannot serve, EVERY_PORT for all of them.
+    ``blocked`` are ports on which its load balancer cannot serve, EVERY_PORT for all of them. ``users`` says of some of
+    them which pod or Service has them.
     ``draining``: it is being taken out, and then ``excluded``, too; its load balancer goes on for this many seconds
     after its address has left a status. ``cordoned``: it carries only what no other host can.
     """
@@ -75,6 +76,7 @@ class RosterHost:
     excluded: bool = False
     draining: int = 0
     cordoned: bool = False
+    users: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Roster:
                 **({"excluded": True} if h.excluded else {}),
                 **({"draining": h.draining} if h.draining else {}),
                 **({"cordoned": True} if h.cordoned else {}),
+                **({"users": {str(port): words for port, words in sorted(h.users.items())}} if h.users else {}),
             }
             for h in sorted(self.hosts, key=lambda h: h.name)
         ]
@@ -137,6 +140,7 @@ class Roster:
                     excluded=bool(h.get("excluded", False)),
                     draining=int(h.get("draining", 0)),
                     cordoned=bool(h.get("cordoned", False)),
+                    users={int(port): str(words) for port, words in (h.get("users") or {}).items()},
                 )
                 for h in data["hosts"]
             )

@@ -8,7 +8,7 @@ end of the order.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rancherctl.contract import EXCLUDE_LABEL
@@ -73,6 +73,8 @@ def exclusion(p: Placeable, host: RosterHost) -> str:
         return why
     blocked = p.ports if EVERY_PORT in host.blocked else [port for port in p.ports if port in host.blocked]
     if blocked:
+        if EVERY_PORT not in host.blocked and (user := host.users.get(blocked[0])):
+            return f"port {blocked[0]} is used by {user}"
         users = "or another program, a pod or a Service uses the port"
         return f"port {blocked[0]} is not available: its load balancer is not running, {users}"
     missing = [f"{k}={v}" for k, v in p.options.affinity if host.labels.get(k) != v]
@@ -106,7 +108,8 @@ def place(p: Placeable, roster: Roster) -> Placement:
     # Cordoned hosts are a last choice: where every eligible host carries the object, too, they are left out.
     open_hosts = [h for h in eligible if not h.cordoned] or eligible
     best = [h.name for h in sorted(eligible if wanted else open_hosts, key=lambda h: rank(p.key, h))[: wanted or None]]
-    return Placement(tuple(sorted(best)), wanted, len(eligible), _problems(p, roster, len(eligible)))
+    problems = (*_problems(p, roster, len(eligible)), *_lost(p, roster, best))
+    return Placement(tuple(sorted(best)), wanted, len(eligible), problems)
 
 
 def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[ObjectProblem, ...]:
@@ -117,6 +120,18 @@ def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[ObjectProble
         counts = f"{plural(p.options.wanted, 'instance')} requested, {plural(eligible, 'eligible host')}"
         return (ObjectProblem("TooFewHosts", f"{counts}; placed on all of them", serious=False),)
     return ()
+
+
+def _lost(p: Placeable, roster: Roster, chosen: list[str]) -> tuple[ObjectProblem, ...]:
+    """A note about each host that would carry the object if a pod or Service did not have its port there."""
+    taken = [host for host in roster.hosts if host.users and host.name not in chosen]
+    if not taken or not chosen:
+        return ()
+    free = {h.name: replace(h, blocked=tuple(port for port in h.blocked if port not in h.users)) for h in taken}
+    able = [h for h in roster.hosts if h.name in chosen or (h.name in free and not exclusion(p, free[h.name]))]
+    first = sorted(able, key=lambda h: rank(p.key, h))[: p.options.wanted or None]
+    lost = {h.name: why for h in first if h.name in free and (why := exclusion(p, h))}
+    return tuple(ObjectProblem("PortTaken", f"not placed on {h}: {lost[h]}", serious=False) for h in sorted(lost))
 
 
 def _exclusions(p: Placeable, roster: Roster) -> str:

@@ -78,6 +78,7 @@ NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,),
 VANTAGE: Final = ControllerSpec("vantage", (FEDERATION_NAMESPACES,))
 """It reads and writes ConfigMaps in the namespace of a federation, where ``federation join`` gives it the rights."""
 
+POD_PATHS: Final = ControllerSpec("pod-paths", (NODES, CONFIGMAPS), (Right("", "nodes/status", ("patch",)),))
 SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
 """It writes in the namespaces of hosts only, see ``COPY_RIGHTS``.
 
@@ -95,6 +96,7 @@ CONTROLLERS: Final = (
     NETWORK_POLICIES,
     SECRET_COPIES,
     VANTAGE,
+    POD_PATHS,
 )
 
 

@@ -9,10 +9,11 @@ from rancherctl.dns.role_spec import SPEC as DNS
 from rancherctl.ingress.role_spec import SPEC as INGRESS
 from rancherctl.kube.rbac import Right, reading
 from rancherctl.network.role_spec import SPEC as NETWORK
+from rancherctl.pod_paths.role_spec import SPEC as POD_PATHS
 from rancherctl.role_spec import RoleSpec
 from rancherctl.services.role_spec import SPEC as SERVICES
 
-ROLES: Final[tuple[RoleSpec, ...]] = (NETWORK, DNS, INGRESS, SERVICES)
+ROLES: Final[tuple[RoleSpec, ...]] = (NETWORK, DNS, INGRESS, SERVICES, POD_PATHS)
 OWN_REQUESTS: Final = Right("certificates.k8s.io", "certificatesigningrequests", ("create", "get"))
 """Agents renew their certificates. Without list and watch, they see only the requests that they created themselves."""
 

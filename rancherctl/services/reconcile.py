@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import random
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +15,7 @@ from rancherctl.hosts.transport import Transport
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.objects import Pod, Service
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.network.kube_proxy import proxy_answer
 from rancherctl.network.watch import NetlinkWatch
 from rancherctl.services import ports_in_use, proxy_rules
 from rancherctl.services.host_rules import HostRules
@@ -27,25 +25,11 @@ from rancherctl.services.role_spec import SPEC
 from rancherctl.services.socket_owners import name_owners
 
 log = logging.getLogger(__name__)
-HEALTH_URL: Final = "http://127.0.0.1:10256/healthz"
-"""kube-proxy's own answer whether it keeps up with the API."""
-HEALTH_TIMEOUT: Final = 1.0
 PROXY_GRACE: Final = 3.0
 """Seconds that kube-proxy may fail, for example while it restarts."""
 PROC: Final = Path("/proc")
 PROTOCOLS: Final = ("tcp", "udp")
 _Sockets = frozenset[tuple[str, str, int, str, int]]
-
-
-def proxy_answer() -> str:
-    """Why kube-proxy of this host is not healthy; "" if it is."""
-    try:
-        with urllib.request.urlopen(HEALTH_URL, timeout=HEALTH_TIMEOUT) as response:
-            return "" if response.status == 200 else f"its health check answers {response.status}"
-    except urllib.error.HTTPError as error:
-        return f"its health check answers {error.code}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"its health check does not answer: {getattr(error, 'reason', error)}"
 
 
 class ServicesRole:

@@ -2,7 +2,9 @@
 
 One JSON line for each value. Latencies are from the moment in which the API has accepted an object until all hosts
 answer as it says. The load is bounded (HTTP/1.1 and HTTP/2 over TLS, kept and new connections); a failed request is
-counted, never retried. BENCH_INGRESSES (500), BENCH_REQUESTS (20,000) and BENCH_ROUNDS (20) change the size.
+counted, never retried. BENCH_INGRESSES (500), BENCH_REQUESTS (20,000), BENCH_CHANGES (1,000) and BENCH_ROUNDS (20)
+change the size, BENCH_HOSTS (4) the number of hosts, BENCH_RATE (200) the requests of a soak client in a second at
+most. BENCH_PARTS selects some of the measures (new, rotations, changes, soak, plain).
 
 tests/bench/ingress_tls.py            creates its own lab and removes it
 tests/bench/ingress_tls.py NAME       uses the one that a test run with RANCHERCTL_TEST_KEEP=NAME left
@@ -19,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -36,6 +39,11 @@ SPACE = "benchtls"
 INGRESS_COUNT = int(os.environ.get("BENCH_INGRESSES", "500"))
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "20000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "20"))
+CHANGES = int(os.environ.get("BENCH_CHANGES", "1000"))
+RATE = float(os.environ.get("BENCH_RATE", "200"))
+HOSTS = int(os.environ.get("BENCH_HOSTS", "4"))
+PARTS = os.environ.get("BENCH_PARTS", "new rotations changes soak plain").split()
+MANY_FAILURES = 100
 PAUSE = 0.002
 AUTHORITY = tls.Authority()
 
@@ -131,8 +139,20 @@ def plain_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> 
     quantiles(f"Ingress accepted to 200 on {len(addresses)} hosts, {INGRESS_COUNT} others", taken)
 
 
+def slice_of(addresses: Sequence[str]) -> dict[str, Any]:
+    """Endpoints of the Service ``manual``, which selects no pods."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "manual-1", "namespace": SPACE, "labels": {"kubernetes.io/service-name": "manual"}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
+    }
+
+
 def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
-    """Routes, certificates and values of options in random order."""
+    """Routes, endpoints, certificates and values of options in random order."""
     choose, before = random.Random(5), reloads(env)
 
     def rotate() -> None:
@@ -148,7 +168,13 @@ def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
         site = f"x{choose.randrange(20)}"
         env.apply(w.ingress(SPACE, site, name_of(site), "web", scale="2", path=f"/p{choose.randrange(9)}"))
 
-    actions: list[Callable[[], None]] = [rotate, set_value, route]
+    def endpoint() -> None:
+        addresses = [f"10.255.0.{choose.randrange(1, 250)}" for _ in range(2)]
+        env.apply(slice_of(addresses))
+
+    env.apply(w.service(SPACE, "manual"))
+    env.apply(w.ingress(SPACE, "manual", name_of("manual"), "manual", scale="2"))
+    actions: list[Callable[[], None]] = [rotate, set_value, route, endpoint]
     for _ in range(count):
         choose.choice(actions)()
     time.sleep(3.0)
@@ -157,18 +183,22 @@ def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
 
 def soak(env: Environment) -> None:
     """Requests while routes and certificates change and HAProxy is reloaded."""
+    env.apply(w.tls_secret(SPACE, "n0", AUTHORITY.issue(name_of("n0"))))
     env.apply(w.ingress(SPACE, "n0", name_of("n0"), "web", scale="2", secret="n0"))
     addresses = w.published(env, SPACE, "n0", 2)
     hosts = [env.host_of(address) for address in addresses]
-    with TlsClients(addresses, name_of("n0"), rate=200) as clients:
+    began = time.monotonic()
+    with TlsClients(addresses, name_of("n0"), rate=RATE, per_connection=100) as clients:
         for turn in range(20):
             env.apply(w.ingress(SPACE, "edited", name_of("edited"), "web", scale="2", path=f"/e{turn}"))
             env.apply(w.tls_secret(SPACE, "n0", AUTHORITY.issue(name_of("n0"))))
             env.ssh(hosts[turn % len(hosts)], "systemctl reload rancherctl-ingress")
-            clients.wait_for(max(1, REQUESTS // 20))
-    say("failed requests: 20 edits, 20 rotations, 20 reloads", len(clients.bad), "", requests=clients.good)
+            clients.wait_for(max(1, REQUESTS // 20), failures=MANY_FAILURES)
+    rate = round(clients.good / (time.monotonic() - began))
+    title = "failed requests: 20 edits, 20 rotations, 20 reloads"
+    say(title, len(clients.bad), "", requests=clients.good, requests_per_second=rate)
     if clients.bad:
-        print(json.dumps({"bad": clients.bad[:10]}), file=sys.stderr)
+        print(json.dumps({"bad": clients.bad[:30]}), file=sys.stderr)
 
 
 def everything(env: Environment) -> None:
@@ -180,11 +210,16 @@ def everything(env: Environment) -> None:
         w.published(env, SPACE, "warm", 2)
         every = [host.address for host in env.lab.hosts()]
         with client(env) as api:
-            new_sites(env, api, every)
-            rotations(env, every)
-            mixed_changes(env, api, 200)
-            soak(env)
-            plain_sites(env, api, every)
+            measures: dict[str, Callable[[], None]] = {
+                "new": lambda: new_sites(env, api, every),
+                "rotations": lambda: rotations(env, every),
+                "changes": lambda: mixed_changes(env, api, CHANGES),
+                "soak": lambda: soak(env),
+                "plain": lambda: plain_sites(env, api, every),
+            }
+            for name, measure in measures.items():
+                if name in PARTS:
+                    measure()
     finally:
         env.kubectl("delete", "namespace", SPACE, "--wait=false")
 
@@ -194,7 +229,7 @@ def main() -> None:
         everything(make(sys.argv[1], open_lab(sys.argv[1]), Path("/var/tmp", f"rancherctl-{sys.argv[1]}")))
         return
     name = f"s{os.getpid()}"
-    with tempfile.TemporaryDirectory() as folder, running_lab(name, 4) as lab:
+    with tempfile.TemporaryDirectory() as folder, running_lab(name, HOSTS) as lab:
         env = make(name, lab, Path(folder))
         env.ok("env", "create", "-f", str(env.file))
         everything(env)

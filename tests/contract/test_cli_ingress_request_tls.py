@@ -271,3 +271,16 @@ def test_a_host_without_plain_http_says_so(run: Run, secure: FakeApi) -> None:
     assert (found["answer"], found["status"]) == ("no-route", 404)
     assert found["note"] == "the rules of this host are for HTTPS only (annotation allow.http)"
     assert _answers(run, "--request", URL)[0]["answer"] == "forwarded"
+
+
+def test_no_redirect_leads_to_a_port_that_another_program_uses(run: Run, secure: FakeApi) -> None:
+    """As on the host: what HAProxy has no listener for is not in its maps either."""
+    front = object_of("front")
+    front["spec"]["tls"] = [{"secretName": "foo", "hosts": ["foo.bar.com"]}]
+    front["metadata"]["annotations"] = {"http.port": "8080", "https.port": "8443"}
+    secure.store.put(INGRESSES, "shop", front)
+    assert [a["answer"] for a in _answers(run, "--request", "http://foo.bar.com:8080/foo")] == ["tls-redirect"]
+    for host in ("h1", "h2"):
+        _report(secure, host, ports={"8443": "port 8443 is used by nginx"})
+    (answer,) = _answers(run, "--request", "http://foo.bar.com:8080/foo")
+    assert (answer["answer"], answer["location"]) == ("forwarded", "")

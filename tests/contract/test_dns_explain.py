@@ -39,7 +39,7 @@ def upstreams() -> Iterator[list[Upstream]]:
 @pytest.fixture
 def named(tmp_path: Path, upstreams: list[Upstream]) -> Iterator[Named]:
     server = Named(tmp_path / "n")
-    Path(server.config.forwarders_file).write_text(named_conf.forwarders((f"127.0.0.2 port {PORT}",)))
+    Path(server.config.forwarders_file).write_text(named_conf.forwarders((f"127.0.0.2:{PORT}",)))
     server.start()
     yield server
     server.stop()

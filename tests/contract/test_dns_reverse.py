@@ -33,7 +33,7 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture
 def named(tmp_path: Path, upstream: Upstream) -> Iterator[Named]:
     server = Named(tmp_path)
-    Path(server.config.forwarders_file).write_text(named_conf.forwarders((f"127.0.0.2 port {upstream.port}",)))
+    Path(server.config.forwarders_file).write_text(named_conf.forwarders((upstream.at,)))
     server.start()
     yield server
     server.stop()

@@ -72,13 +72,20 @@ class SimulatedCluster:
         self.now, self.api, self.leadership = 100.0, ApiStore(), Leadership()
         self.renewed = dict.fromkeys(NAMES, 0)
         self.asked: list[set[str]] = []
+        self.service_ports: Mapping[str, Mapping[int, str]] | None = {}
         self.answers = frozenset(answering or ())
         self.fenced = Fenced(self.api, self.leadership.check)  # type: ignore[arg-type]
         self.controller = self.new_controller()
         self.host_objects = HostObjectsController(self.fenced, self.leadership)  # type: ignore[arg-type]
 
     def new_controller(self) -> RosterController:
-        return RosterController(self.fenced, self.leadership, lambda: self.now, answering=self.answering)  # type: ignore[arg-type]
+        return RosterController(
+            self.fenced,
+            self.leadership,  # type: ignore[arg-type]
+            lambda: self.now,
+            answering=self.answering,  # type: ignore[arg-type]
+            service_ports=lambda: self.service_ports,
+        )
 
     def answering(self, hosts: Mapping[str, str]) -> frozenset[str]:
         self.asked.append(set(hosts))
@@ -119,6 +126,9 @@ class SimulatedCluster:
 
     def blocked(self) -> dict[str, tuple[int, ...]]:
         return {h.name: h.blocked for h in self.api.roster().hosts if h.blocked}
+
+    def users(self) -> dict[str, Mapping[int, str]]:
+        return {h.name: h.users for h in self.api.roster().hosts if h.users}
 
     def alive(self) -> set[str]:
         return {h.name for h in self.api.roster().hosts if h.alive}

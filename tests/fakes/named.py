@@ -13,11 +13,25 @@ from rancherctl.dns import named_conf
 from rancherctl.dns.model import DnsHostConfig
 from tests.fakes.ports import free_port
 
+TREES = Path("/var/cache/rancherctl/trees")
+"""Root file systems of lab hosts."""
+
+
+def program_9_20() -> tuple[str, ...]:
+    """The BIND 9.20 of lab hosts with Debian 13, run here with its own libraries; () if there is none."""
+    for named in sorted(TREES.glob("debian13-full-*/usr/sbin/named")):
+        tree = named.parents[2]
+        loader = tree / "usr/lib64/ld-linux-x86-64.so.2"
+        if loader.exists():
+            return (str(loader), "--library-path", str(tree / "usr/lib/x86_64-linux-gnu"), str(named))
+    return ()
+
 
 class Named:
-    """Satisfies dns.daemon.Daemon."""
+    """Satisfies dns.daemon.Daemon. ``program``: how to run named."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *, program: tuple[str, ...] = ("named",), **settings: object) -> None:
+        self._program = program
         (folder / "etc").mkdir(parents=True)
         (folder / "data").mkdir()
         ports = {"port": free_port(), "control_port": free_port(), "stats_port": free_port()}
@@ -40,7 +54,7 @@ class Named:
         (self.data / named_conf.STARTS).unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")],
+                [*self._program, "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -23,8 +24,17 @@ class TlsClients:
     read is sent again, as browsers do.
     """
 
-    def __init__(self, addresses: Sequence[str], host: str, rate: float = 25.0, port: int = HTTPS) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        host: str,
+        rate: float = 25.0,
+        port: int = HTTPS,
+        *,
+        per_connection: int = PER_CONNECTION,
+    ) -> None:
         self.good, self.bad = 0, list[str]()
+        self._per_connection = per_connection
         self._host, self._port, self._pause = host, port, 1 / rate
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -46,10 +56,10 @@ class TlsClients:
         for thread in self._threads:
             thread.join()
 
-    def wait_for(self, number: int) -> None:
-        """Wait until so many more requests were answered, or one failed."""
+    def wait_for(self, number: int, *, failures: int = 0) -> None:
+        """Wait until so many more requests were answered, or more than ``failures`` failed since the beginning."""
         seen = self.good
-        while self.good < seen + number and not self.bad:
+        while self.good < seen + number and len(self.bad) <= failures:
             self._ended.wait(0.02)
 
     def _run(self, address: str, client: Callable[[str], None]) -> None:
@@ -57,7 +67,7 @@ class TlsClients:
             try:
                 client(address)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                self.bad.append(f"{address}: {error!r}")
+                self.bad.append(f"{time.strftime('%X')} {address} {client.__name__}: {error!r}")
                 self._ended.wait(self._pause)
 
     def _count(self, address: str, status: int) -> bool:
@@ -65,14 +75,14 @@ class TlsClients:
         with self._lock:
             self.good += status == 200
         if status != 200:
-            self.bad.append(f"{address}: {status}")
+            self.bad.append(f"{time.strftime('%X')} {address}: {status}")
         return not self._ended.wait(self._pause)
 
     def _http1(self, address: str) -> None:
         connection = http.client.HTTPConnection(address, self._port, timeout=30)
         connection.sock = tls.connect(self._port, self._host, address=address)
         try:
-            for _ in range(PER_CONNECTION):
+            for _ in range(self._per_connection):
                 connection.request("GET", "/", headers={"Host": self._host})
                 response = connection.getresponse()
                 response.read()
@@ -86,7 +96,7 @@ class TlsClients:
         stream.settimeout(30)
         connection = H2Connection(stream)
         try:
-            for _ in range(PER_CONNECTION):
+            for _ in range(self._per_connection):
                 try:
                     status = connection.get(self._host, "/", "https").status
                 except NotProcessedError:

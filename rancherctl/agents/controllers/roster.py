@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rancherctl.agents import reachability
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports
+from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports, listed_users, port_users
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import newly_silent, next_roster
@@ -36,8 +36,9 @@ class RosterController:
     """Observe liveness on every call, also on standbys; as leader, write the roster when it changes.
 
     ``more_alarms`` are those of other controllers, stored beside the roster, too. ``service_ports`` are TCP ports of
-    each host that its Services have: no Ingress is served there. None: not known yet. ``more_data`` is stored in the
-    same ConfigMap, and so is what ``notes`` returns, by key ("" = nothing to store; None: not known yet).
+    each host that its Services have, with the name of the Service: no Ingress is served there. None: not known yet.
+    ``more_data`` is stored in the same ConfigMap, and so is what ``notes`` returns, by key ("" = nothing to store;
+    None: not known yet).
     """
 
     spec = controllers.ROSTER
@@ -51,7 +52,7 @@ class RosterController:
         answering: Callable[[Mapping[str, str]], frozenset[str]] = reachability.answering,
         liveness: Liveness | None = None,
         more_alarms: Callable[[], tuple[str, ...]] = lambda: (),
-        service_ports: Callable[[], Mapping[str, frozenset[int]] | None] = dict,
+        service_ports: Callable[[], Mapping[str, Mapping[int, str]] | None] = dict,
         more_data: Mapping[str, str] | None = None,
         notes: Callable[[], Mapping[str, str] | None] = dict,
     ) -> None:
@@ -61,6 +62,7 @@ class RosterController:
         self._more_data, self._notes = dict(more_data or {}), notes
         self._epoch = -1
         self._last, self._reader, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
+        self._users = ReportCache(port_users)
         self._alarms: tuple[str, ...] = ()
         self._alarmed_at = float("-inf")
         self._lost: frozenset[str] = frozenset()
@@ -96,6 +98,7 @@ class RosterController:
         before = self._last = stored if stored.newer_than(self._last) else self._last
         names = [h.name for h in before.hosts]
         silent = self._liveness.silent(names, now)
+        blocked = self._not_servable(maps, before, now)
         following = next_roster(
             before,
             snapshot.table("nodes").items,
@@ -103,7 +106,8 @@ class RosterController:
             proven=self._liveness.proven(now),
             spared=self._spared(before, silent, self._liveness.late(names, now)),
             epoch=self._leader.epoch,
-            blocked=self._not_servable(maps, before, now),
+            blocked=blocked,
+            users=self._port_users(maps, before, blocked),
         )
         alarms = (*following.alarms, *self._mass_loss(before, following.roster), *self._more_alarms())
         for alarm in set(alarms) - set(self._alarms):
@@ -120,6 +124,18 @@ class RosterController:
         return {
             host: tuple(sorted({*lasting.get(host, ()), *published.get(host, ())}))
             for host in lasting.keys() | published.keys()
+        }
+
+    def _port_users(
+        self, maps: Mapping[str, ConfigMap], before: Roster, blocked: Mapping[str, tuple[int, ...]]
+    ) -> dict[str, dict[int, str]]:
+        """Which pod or Service has the blocked ports of each host; those of Services stay until they are known."""
+        pods, services = self._users.by_host(maps), self._service_ports()
+        published: Mapping[str, Mapping[int, str]] = (
+            {host.name: host.users for host in before.hosts} if services is None else services
+        )
+        return {
+            host: listed_users(ports, pods.get(host, {}), published.get(host, {})) for host, ports in blocked.items()
         }
 
     def _spared(self, before: Roster, silent: frozenset[str], late: frozenset[str]) -> frozenset[str]:

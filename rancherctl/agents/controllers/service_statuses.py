@@ -45,8 +45,8 @@ class ServiceStatusController:
         self._roster, self._reports = RosterReader(), ReportCache(_ports)
         self._memory = Memory()
         self._held: frozenset[str] = frozenset()
-        self.tcp_ports: Mapping[str, frozenset[int]] | None = None
-        """TCP ports of Services by host; None until this process has decided as leader."""
+        self.tcp_ports: Mapping[str, Mapping[int, str]] | None = None
+        """TCP ports of Services by host, with words that name the Service; None until this leader has decided."""
         self.left_out: LeftOut | None = None
         """Hosts that it leaves out or keeps all the same; None until then, too."""
         self._due = Due(TABLES)
@@ -84,13 +84,13 @@ class ServiceStatusController:
         self._due.done(tables, now if more else now + min(waits) if waits else None)
 
 
-def _tcp_ports(wanted: Mapping[str, LoadBalancer], statuses: Statuses) -> dict[str, frozenset[int]]:
-    out: dict[str, set[int]] = {}
+def _tcp_ports(wanted: Mapping[str, LoadBalancer], statuses: Statuses) -> dict[str, dict[int, str]]:
+    out: dict[str, dict[int, str]] = {}
     for key, decision in statuses.decisions.items():
-        numbers = {number for protocol, number in wanted[key].ports if protocol == "tcp"}
+        numbers = [number for protocol, number in sorted(wanted[key].ports) if protocol == "tcp"]
         for host in decision.hosts if numbers else ():
-            out.setdefault(host, set()).update(numbers)
-    return {host: frozenset(numbers) for host, numbers in out.items()}
+            out.setdefault(host, {}).update(dict.fromkeys(numbers, f"Service {key}"))
+    return out
 
 
 def _urgency(change: Change[ServiceStatus]) -> tuple[int, str]:

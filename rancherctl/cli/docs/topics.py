@@ -87,6 +87,8 @@ spec:
 
 network.mode is routed (routes on a shared subnet, VXLAN across subnets), vxlan (VXLAN between all hosts, for networks
 that drop packets with pod addresses) or none (for another network add-on). routed and vxlan can become each other.
+network.checkSeconds (default 60) is how often each host checks that its pods reach DNS, the API and pods of other
+hosts; `rancherctl env status` and the condition rancherctl.io/PodNetworkReady of Nodes show what they found.
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
 ssh is the default of all hosts; each host may have an ssh of its own: host, user, port, identity, config, knownHosts,
@@ -94,6 +96,8 @@ jump, client. ssh.client is auto, paramiko or openssh. auto connects with parami
 the ssh configuration of the host needs it: PKCS #11 and security keys, Kerberos or host-based logins, a ControlMaster
 that is open, host keys from a command or DNS or in RevokedHostKeys, LocalCommand, ProxyUseFdpass, or algorithms that
 paramiko does not have. `rancherctl env show` says which client is used for each host, and why.
+dns.upstreams lists the resolvers for all other names as IP, IP:PORT or [IPv6]:PORT, best first: a host forwards to the
+first one that answers; `rancherctl dns status --upstreams` shows which (default: the resolvers of each host).
 ingress.defaultClass makes rancherctl's ingress class the default; set it to false if another class is the default.
 ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of the load balancers: X-Forwarded headers
 from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the

@@ -20,7 +20,7 @@ def request_lines(protocol: str, map_file: Callable[[str], str] | None) -> str:
     The client is the last address of X-Forwarded-For that is not a trusted proxy. Without maps no proxy is trusted, and
     no request pays for rules about them.
     """
-    own = {"For": "%[src]", "Proto": protocol, "Port": "%[dst_port]", "Host": "%[req.hdr(host)]"}
+    own = {"For": "%[src]", "Proto": protocol, "Port": "%[dst_port]", "Host": "%[req.fhdr(host)]"}
     if map_file is None:
         return "".join(f"  http-request set-header X-Forwarded-{name} {value}\n" for name, value in own.items())
     trusted = f"map_ip({map_file('trusted')})"

@@ -56,7 +56,7 @@ frontend {frontend_name(listener)} from {BASE}
 {forwarded.request_lines(listener.protocol, map_file if layout.behind_proxies else None)}\
 {redirects}\
   http-response del-header {ORIGIN}
-  use_backend %[var(txn.pool)] if routed
+  use_backend %[var(txn.pool)]
   default_backend no-route
 """
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rancherctl.ingress.haproxy.listeners import reachable
 from rancherctl.ingress.matcher import RuleTable
 from rancherctl.ingress.model import http_listeners, https_listeners, tls_id
 from rancherctl.ingress.operator.api_view import ApiView
@@ -23,8 +24,9 @@ from rancherctl.placement.place import place
 def rule_table(built: Desired, blocked: Collection[int] = ()) -> RuleTable:
     """The rules of the host that ``built`` is for, if other programs use the ports ``blocked``."""
     model = built.host.model
+    model = reachable(replace(model, listeners=tuple(x for x in model.listeners if x.port not in blocked)))
     owned = [(built.merged.owners[route.claim][0], route) for route in model.routes]
-    return RuleTable(owned, model.bare, model.tls, [x for x in model.listeners if x.port not in blocked])
+    return RuleTable(owned, model.bare, model.tls, model.listeners)
 
 
 @dataclass(frozen=True, slots=True)

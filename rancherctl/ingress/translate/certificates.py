@@ -139,9 +139,11 @@ class CertificateChoice:
             self._chosen[name] = found
             if found[1]:
                 chosen[name] = found[1]
-        if not any(name.startswith("*.") for name in chosen):
+        kinds: dict[str, str] = {}
+        if any(name.startswith("*.") for name in chosen):
+            kinds = {state.content: state.facts.key_kind for state in (*states.values(), default) if state.facts}
+        if not kinds:
             return chosen, NO_EXCLUSIONS, frozenset()
-        kinds = {state.content: state.facts.key_kind for state in (*states.values(), default) if state.facts}
         excluded, hidden = wildcards.exclusions(chosen, kinds)
         return {name: contents for name, contents in chosen.items() if name not in hidden}, excluded, hidden
 

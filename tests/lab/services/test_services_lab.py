@@ -81,6 +81,8 @@ def test_a_pod_with_a_host_port_moves_an_ingress_and_a_service(shared: Environme
         pod["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": w.PORT, "hostPort": port}]
         shared.apply(pod)
     until("the Ingress moved", lambda: before not in shared.addresses("moved", web) and shared.addresses("moved", web))
+    named = f"not placed on {on_ingress}: port 80 is used by hostPort of pod {web}/p80"
+    until("the pod is named", lambda: named in shared.ok("ingress", "show", "moved", "-n", web))
     until("the Service moved", lambda: service not in addresses(shared, web, "db") and addresses(shared, web, "db"))
     shared.kubectl("delete", "pod", "p80", "p8102", "-n", web, "--wait=false")
     shared.kubectl("delete", "service/db", "ingress/moved", "-n", web)

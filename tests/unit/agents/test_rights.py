@@ -64,6 +64,7 @@ def test_the_controllers_may_write_exactly_what_they_write() -> None:
     assert {what: verbs for what, verbs in writing.items() if verbs} == {
         (False, "ingresses/status"): {"patch"},
         (False, "services/status"): {"patch"},
+        (False, "nodes/status"): {"patch"},
         (False, "events"): {"create", "patch"},
         (False, "certificatesigningrequests/approval"): {"update"},
         (False, "signers"): {"approve"},
@@ -138,7 +139,8 @@ def test_the_objects_of_the_previous_release_stay_and_rights_only_grow() -> None
         )
         for verb in ("get", "list", "watch")
     }
-    assert grown == {"rancherctl:controller": watched | {("", "services/status", "patch", "*")}}
+    written = {("", f"{kind}/status", "patch", "*") for kind in ("services", "nodes")}
+    assert grown == {"rancherctl:controller": watched | written}
     added = now.keys() - before.keys()
     policies = {"rancherctl-node-drain", "rancherctl-service-ports", "rancherctl-service-addresses"}
     assert {key[2] for key in added if key[0].startswith("ValidatingAdmissionPolicy")} == policies

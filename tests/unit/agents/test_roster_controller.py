@@ -166,6 +166,25 @@ def test_a_broken_load_balancer_stays_blocked_after_an_election() -> None:
     assert cluster.blocked() == {}
 
 
+def test_the_roster_says_which_pod_or_service_has_a_port() -> None:
+    cluster = SimulatedCluster()
+    used = {"80/tcp": "hostPort of pod a/b", "8080/tcp": "nginx (process 7)"}
+    cluster.api.objects[("configmaps", "report-h3")] = {
+        "data": {"report": json.dumps({"sections": {"services": {"used": used}, "lb": {"ports": {"8080": "in use"}}}})}
+    }
+    cluster.service_ports = {"h2": {443: "Service a/s"}}
+    cluster.tick(seconds=9)
+    assert cluster.blocked() == {"h2": (443,), "h3": (80, 8080)}
+    assert cluster.users() == {"h2": {443: "Service a/s"}, "h3": {80: "hostPort of pod a/b"}}
+    cluster.leadership.epoch, cluster.service_ports = 2, None
+    cluster.controller = cluster.new_controller()
+    cluster.tick()
+    assert cluster.users()["h2"] == {443: "Service a/s"}, "until this leader knows"
+    cluster.service_ports = {}
+    cluster.tick()
+    assert cluster.users() == {"h3": {80: "hostPort of pod a/b"}}
+
+
 @pytest.mark.parametrize(
     ("unsynced", "kept"),
     [("ingresses", True), ("networkpolicies", True), ("nodes", False), ("leases", False), ("configmaps", False)],

@@ -52,7 +52,7 @@ def test_a_wait_of_an_earlier_term_does_not_count() -> None:
     controller.reconcile(snapshot())
     leader.leading, time[0] = True, 100.0 + 10 * VERIFY_SECONDS
     controller.reconcile(snapshot())
-    assert controller.tcp_ports == {"h1": frozenset({5432})}
+    assert controller.tcp_ports == {"h1": {5432: "Service default/a"}}
     time[0] += VERIFY_SECONDS
     controller.reconcile(snapshot())
     assert controller.tcp_ports == {}

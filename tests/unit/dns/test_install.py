@@ -16,6 +16,6 @@ def test_an_upgrade_from_release_0_1_does_not_restart_named() -> None:
     found = resources(DnsHostConfig("h1"))
     (unit,) = (r for r in found if isinstance(r, Unit))
     files = {r.path: r.content for r in found if isinstance(r, File)}
-    assert len(unit.restart_on) == 2
+    assert len(unit.restart_on) == 1
     for path in unit.restart_on:
         assert files[path] == (RECORDED / Path(path).name).read_bytes(), path

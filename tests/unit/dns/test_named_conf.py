@@ -14,12 +14,13 @@ CONFIG = DnsHostConfig("h1")
 
 
 def test_resources_of_a_host() -> None:
-    found = resources(DnsHostConfig("h1", upstreams=("192.0.2.53",)))
+    found = resources(DnsHostConfig("h1", upstreams=("192.0.2.53", "[2001:db8::53]:5353")))
     assert isinstance(found[0], Package)
     assert "named.service" in found[0].mask
     files = {r.path: r.content.decode() for r in found if isinstance(r, File)}
     unit = files["/etc/systemd/system/rancherctl-dns.service"]
-    assert "/etc/rancherctl/dns /var/lib/rancherctl/dns 169.254.20.10,10.43.0.10 192.0.2.53\n" in unit
+    assert "/etc/rancherctl/dns /var/lib/rancherctl/dns 169.254.20.10,10.43.0.10 \n" in unit
+    assert files["/etc/rancherctl/dns/upstreams"] == "192.0.2.53\n2001:db8::53 port 5353\n"
     assert "User=bind" in unit
     named = files["/etc/rancherctl/dns/named.conf"]
     assert "listen-on port 53 { 169.254.20.10; 10.43.0.10; };" in named
@@ -51,7 +52,11 @@ def test_resources_of_a_host() -> None:
         {"addresses": ("localhost",)},
         {"addresses": ("fe80::1%lo; }; options {",)},
         {"upstreams": ("fe80::1%lo\nExecStartPre=/bin/sh",)},
-        {"upstreams": ("192.0.2.53:5353",)},
+        {"upstreams": ("192.0.2.53:0",)},
+        {"upstreams": ("192.0.2.53:5353; }",)},
+        {"upstreams": ("10.43.0.10:53",)},
+        {"stub_domains": {"corp": ("[10.0.0.53]:53",)}},
+        {"max_negative_ttl": 0},
         {"upstreams": ("192.0.2.53", "10.43.0.10")},
         {"stub_domains": {"corp": ("169.254.20.10",)}},
         {"pod_cidrs": ("fe80::%lo; }/64",)},
@@ -66,6 +71,8 @@ def test_invalid_settings_never_reach_the_configuration(bad: dict[str, object]) 
 
 
 def test_stub_domains_and_missing_upstreams_are_rendered() -> None:
-    text = named_conf.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2")}))
-    assert 'zone "corp.example" { type forward; forward only; forwarders { 10.0.0.1; 10.0.0.2; }; };' in text
+    text = named_conf.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2:5353")}))
+    servers = "{ 10.0.0.1; 10.0.0.2 port 5353; }"
+    assert f'zone "corp.example" {{ type forward; forward only; forwarders {servers}; }};' in text
+    assert "    max-ncache-ttl 30;\n" in text
     assert named_conf.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"

@@ -10,11 +10,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rancherctl.dns import named_conf, upstream_health
+from rancherctl.dns import named_conf, probe
 from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.store import Store
-from rancherctl.dns.upstreams import Health, of_resolv_conf
+from rancherctl.dns.upstreams import (
+    ALIVE_AFTER,
+    CALM,
+    Health,
+    ProbeResult,
+    of_resolv_conf,
+    problems,
+    rows,
+    server,
+)
 from rancherctl.errors import RancherctlError
 
 
@@ -50,8 +59,11 @@ def test_an_unreachable_address_family_does_not_stop_the_probe(monkeypatch: pyte
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return real(family, *rest)
 
-    monkeypatch.setattr("rancherctl.dns.upstream_health.socket.socket", refused)
-    assert upstream_health.responding(("2001:db8::53", "192.0.2.53"), port=9, timeout=0.05) == frozenset()
+    monkeypatch.setattr("rancherctl.dns.probe.socket.socket", refused)
+    asked = {("", one): probe.QUESTIONS for one in ("2001:db8::53", "192.0.2.53:9")}
+    found = probe.probe(asked, timeout=0.05)
+    assert [result.answered for result in found.values()] == [False, False]
+    assert found[("", "2001:db8::53")].why == "address family not supported by protocol"
 
 
 class Stubborn:
@@ -85,28 +97,142 @@ def test_upstreams_are_applied_again_if_the_reload_failed(tmp_path: Path) -> Non
     assert daemon.reloads == 3, "the process before may have ended between file and reload"
 
 
-def test_a_dead_upstream_is_skipped_and_comes_back() -> None:
-    health = Health()
-    health.use(("a", "b"))
-    health.note("a", False)
-    assert health.doubtful()
-    assert health.order() == ("a", "b")
-    health.note("a", False)
-    assert health.order() == ("b",)
-    health.note("b", False)
-    health.note("b", False)
-    assert health.order() == ("a", "b")
-    for _ in range(2):
-        health.note("a", True)
-    assert health.order() == ("a",)
-    health.use(("c",))
-    assert health.order() == ("c",)
+def answered(*, well: bool = True) -> ProbeResult:
+    return ProbeResult(True, "" if well else "answers REFUSED")
+
+
+SILENT = ProbeResult(False, "no answer within 1 s")
+
+
+def probed(health: Health, at: float, **results: ProbeResult) -> tuple[str, ...] | None:
+    for name, result in results.items():
+        health.note(name, result, at)
+    return health.chosen()
+
+
+def health(*names: str) -> Health:
+    out = Health()
+    out.use(names)
+    return out
+
+
+def test_the_first_that_answers_is_chosen() -> None:
+    found = health("a", "b")
+    assert found.chosen() is None
+    assert probed(found, 0, b=answered()) is None, "the first may still answer"
+    assert probed(found, 0, a=answered()) == ("a",)
+
+
+def test_a_first_upstream_that_is_dead_at_the_start_is_never_chosen() -> None:
+    """A restarted agent must not send the host back to it for a moment."""
+    found = health("a", "b")
+    assert probed(found, 0, a=SILENT, b=answered()) is None
+    assert found.doubtful()
+    assert probed(found, 1, a=SILENT, b=answered()) == ("b",)
+    assert not found.doubtful()
+
+
+def test_a_dead_upstream_is_replaced_by_the_next_and_comes_back() -> None:
+    found = health("a", "b")
+    probed(found, 0, a=answered(), b=answered())
+    assert probed(found, 1, a=SILENT) == ("a",)
+    assert found.doubtful()
+    assert probed(found, 2, a=SILENT) == ("b",)
+    assert found.dead == ("a",)
+    for at in range(ALIVE_AFTER - 1):
+        assert probed(found, 3 + at, a=answered()) == ("b",)
+    assert probed(found, 9, a=answered()) == ("a",)
+    found.use(("c",))
+    assert found.chosen() is None
+
+
+def test_an_answer_that_refuses_is_a_sign_of_life() -> None:
+    assert probed(health("a", "b"), 0, a=answered(well=False), b=answered()) == ("a",)
 
 
 def test_one_lost_probe_changes_nothing() -> None:
-    health = Health()
-    health.use(("a", "b"))
-    for _ in range(5):
-        health.note("a", False)
-        health.note("a", True)
-        assert health.order() == ("a", "b")
+    found = health("a", "b")
+    probed(found, 0, a=answered(), b=answered())
+    for at in range(5):
+        assert probed(found, at, a=SILENT) == ("a",)
+        assert probed(found, at, a=answered()) == ("a",)
+
+
+def test_an_upstream_that_flaps_is_trusted_later_and_later() -> None:
+    found, at, changes = health("a", "b"), 0.0, 0
+    probed(found, at, a=answered(), b=answered())
+    before = found.chosen()
+    for _ in range(100):
+        for result in (SILENT, SILENT, *[answered()] * 4):
+            at += 2.0
+            now = probed(found, at, a=result)
+            changes += now != before
+            before = now
+    assert changes <= 4, "six times an hour is the most that a resolver which is away every 12 seconds may cost"
+
+
+def test_a_calm_upstream_is_trusted_as_before() -> None:
+    found, at = health("a", "b"), 0.0
+    probed(found, at, a=answered(), b=answered())
+
+    def dies() -> int:
+        nonlocal at
+        for result in (SILENT, SILENT):
+            probed(found, at, a=result)
+        needed = 0
+        while found.chosen() != ("a",):
+            at, needed = at + 2.0, needed + 1
+            probed(found, at, a=answered())
+        return needed
+
+    assert [dies(), dies(), dies()] == [ALIVE_AFTER, ALIVE_AFTER * 2, ALIVE_AFTER * 4]
+    at += CALM
+    probed(found, at, a=answered())
+    assert dies() == ALIVE_AFTER
+
+
+def test_if_all_are_dead_the_first_answer_counts_at_once() -> None:
+    found = health("a", "b")
+    for at in range(2):
+        probed(found, at, a=SILENT, b=SILENT)
+    assert found.chosen() == ("a", "b")
+    assert probed(found, 3, b=answered()) == ("b",)
+
+
+def test_rows_and_problems_say_what_is_wrong() -> None:
+    found = health("a", "b", "c")
+    probed(found, 0, a=SILENT, b=ProbeResult(True, note="does not answer . NS", ms=3.0), c=answered(well=False))
+    probed(found, 1, a=SILENT)
+    shown = rows(found, "", ("b",), 5.0)
+    assert [(r["server"], r["order"], r["alive"], r["in_use"], r["latency_ms"]) for r in shown] == [
+        ("a", 1, False, False, None),
+        ("b", 2, True, True, 3.0),
+        ("c", 3, True, False, None),
+    ]
+    assert problems(shown) == ["upstream a does not answer: no answer within 1 s", "upstream c answers REFUSED"]
+    assert problems(rows(found, "corp.example", (), 5.0))[0].startswith("upstream a of corp.example does not answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("10.0.0.53", ("10.0.0.53", 53)),
+        ("10.0.0.53:5353", ("10.0.0.53", 5353)),
+        ("fd00::53", ("fd00::53", 53)),
+        ("[fd00::53]", ("fd00::53", 53)),
+        ("[fd00:0::53]:5353", ("fd00::53", 5353)),
+        ("::ffff:10.0.0.53", ("10.0.0.53", 53)),
+        ("[10.0.0.53]:53", None),
+        ("[fd00::53]53", None),
+        ("[fd00::53]:", None),
+        ("[fd00::53", None),
+        ("10.0.0.53:", None),
+        ("10.0.0.53:0", None),
+        ("10.0.0.53:70000", None),
+        ("fe80::1%eth0", None),
+        ("dns.example", None),
+        ("", None),
+    ],
+)
+def test_servers_may_have_a_port(text: str, wanted: tuple[str, int] | None) -> None:
+    assert server(text) == wanted

@@ -123,7 +123,7 @@ def test_all_problems_are_reported_with_their_place_and_a_suggestion() -> None:
         ("podCIDR: 10.42.0.0/16", "podCIDR: 224.0.0.0/16", "cannot be the range of pods"),
         ("port: 6443", f"port: {'9' * 5000}", "must be an integer from 1 to 65535"),
         ("port: 6443", "port: ６４４３", "must be an integer from 1 to 65535"),  # noqa: RUF001  digits outside ASCII
-        ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "not the address of a resolver"),  # noqa: RUF001
+        ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "is not a resolver"),  # noqa: RUF001
         ("{zone: a}", "{a..b/c: x}", "'a..b' is not a domain name"),
         ("name: h2", f"name: {'h' * 48}", "longer than 47 characters"),
         ("user: ops", "user: ops, jump: 'ops@b:abc'", "'ops@b:abc' is not a jump host"),

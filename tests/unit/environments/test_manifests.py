@@ -91,6 +91,7 @@ def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespa
     assert written == {
         ("ingresses/status", "patch"),
         ("services/status", "patch"),
+        ("nodes/status", "patch"),
         ("events", "create"),
         ("events", "patch"),
         ("certificatesigningrequests/approval", "update"),

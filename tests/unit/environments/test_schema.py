@@ -67,6 +67,7 @@ def test_defaults_of_the_schema_are_those_of_the_model() -> None:
     assert spec["kubernetes"]["properties"]["version"]["default"] == DEFAULT_KUBERNETES
     assert spec["network"]["properties"]["podCIDR"]["default"] == Network().pod_cidr
     assert spec["network"]["properties"]["serviceCIDR"]["default"] == Network().service_cidr
+    assert spec["network"]["properties"]["checkSeconds"]["default"] == Network().check_seconds
     assert spec["ingress"]["properties"]["defaultClass"]["default"] == IngressSettings().default_class
     assert spec["dns"]["properties"]["domain"]["default"] == Dns().domain
     assert spec["api"]["properties"]["port"]["default"] == Api().port

@@ -66,7 +66,9 @@ def host_health(age: float | None, member: dict[str, Any] | None) -> HostHealth:
     )
     api = _ApiStatus("", {HOST.name: node}, {HOST.name: member} if member else {})
     return _host(
-        _Observation(environment, context, {HOST.name: HostFacts()}, ObservedHosts({HOST.name: found}), {}, api, {}),
+        _Observation(
+            environment, context, {HOST.name: HostFacts()}, ObservedHosts({HOST.name: found}), {}, api, {}, {}
+        ),
         HOST,
     )
 

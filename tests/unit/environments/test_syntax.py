@@ -14,7 +14,15 @@ def test_an_ip_address_is_a_valid_resolver(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["192.0.2.53:5353", "fe80::1%eth0", "fe80::1%x; };", "fe80::1%\nExecStartPre=/bin/sh", "resolver.example", ""],
+    [
+        "192.0.2.53:0",
+        "[192.0.2.53]:53",
+        "fe80::1%eth0",
+        "fe80::1%x; };",
+        "fe80::1%\nExecStartPre=/bin/sh",
+        "resolver.example",
+        "",
+    ],
 )
 def test_text_that_could_break_a_configuration_is_not_a_resolver(text: str) -> None:
     assert repr(text) in syntax.resolver(text)

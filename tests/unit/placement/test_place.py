@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.placement.model import Placeable, PlacementOptions, Roster, RosterHost
+from rancherctl.placement.model import EVERY_PORT, ObjectProblem, Placeable, PlacementOptions, Roster, RosterHost
 from rancherctl.placement.place import explain, place
 from tests.fakes import ingress as fake
 
@@ -78,6 +78,37 @@ def test_labels_and_blocked_ports_decide_which_hosts_are_eligible() -> None:
     assert any("another program, a pod or a Service uses the port" in c.excluded for c in explain(_object(), blocked))
     other_port = replace(_object(wanted=0, zone="a"), ports=(443,))
     assert place(other_port, blocked).hosts == ("h2", "h4"), "a blocked port concerns only what needs that port"
+
+
+def test_the_pod_or_service_that_took_a_port_is_named() -> None:
+    hosts = fake.roster("h1", "h2", "h3", "h4").hosts
+    best = place(_object(), Roster(1, 1, hosts)).hosts[0]
+    for words in ("hostPort of pod default/web-1", "Service default/web"):
+        taken = Roster(
+            1, 1, tuple(replace(h, blocked=(80,), users={80: words}) if h.name == best else h for h in hosts)
+        )
+        found = place(_object(), taken)
+        assert found.hosts[0] != best
+        message = f"not placed on {best}: port 80 is used by {words}"
+        assert found.problems == (ObjectProblem("PortTaken", message, serious=False),)
+        assert place(replace(_object(), ports=(443,)), taken).problems == ()
+        assert [c.excluded for c in explain(_object(), taken) if c.host == best] == [f"port 80 is used by {words}"]
+    elsewhere = next(h.name for h in hosts if h.name not in (best, *found.hosts))
+    other = Roster(
+        1, 1, tuple(replace(h, blocked=(80,), users={80: words}) if h.name == elsewhere else h for h in hosts)
+    )
+    assert place(_object(), other).problems == (), "it would not be there anyway"
+
+
+def test_without_any_host_the_message_names_who_has_the_port() -> None:
+    hosts = fake.roster("h1", "h2").hosts
+    users = ("Service default/web", "hostPort of pod a/b")
+    taken = Roster(1, 1, tuple(replace(h, blocked=(80,), users={80: u}) for h, u in zip(hosts, users, strict=True)))
+    (problem,) = place(_object(), taken).problems
+    named = "1 port 80 is used by Service default/web, 1 port 80 is used by hostPort of pod a/b"
+    assert problem.message == f"no eligible host among 2 hosts: {named}"
+    failed = Roster(1, 1, (replace(hosts[0], blocked=(EVERY_PORT, 80), users={80: users[0]}),))
+    assert "its load balancer is not running" in place(_object(), failed).problems[0].message
 
 
 def test_more_instances_than_hosts_are_placed_on_all_of_them_with_a_note() -> None:

@@ -12,7 +12,7 @@ def test_a_roster_survives_json() -> None:
         3,
         9,
         (
-            RosterHost("h1", "192.0.2.1", "10.0.0.1", {"b": "1", "a": "2"}, blocked=(80,)),
+            RosterHost("h1", "192.0.2.1", "10.0.0.1", {"b": "1", "a": "2"}, blocked=(80,), users={80: "Service a/b"}),
             RosterHost("h2", "x", alive=False, lb=False, excluded=True),
         ),
     )

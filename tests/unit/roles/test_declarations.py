@@ -41,7 +41,7 @@ EXTRA = RoleSpec(
 
 
 def test_names_are_unique_and_those_that_hosts_store() -> None:
-    assert [spec.name for spec in ROLES] == ["network", "dns", "lb", "services"]
+    assert [spec.name for spec in ROLES] == ["network", "dns", "lb", "services", "pod-paths"]
     assert len({spec.name for spec in CONTROLLERS}) == len(CONTROLLERS)
 
 
@@ -59,8 +59,8 @@ def test_the_agent_starts_after_the_units_of_its_roles() -> None:
 
 
 def test_only_hosts_with_load_balancers_have_the_role_lb_with_its_ports_and_unit() -> None:
-    assert [s.name for s in host_roles.host_roles(ENV, FIRST)] == ["network", "dns", "lb", "services"]
-    assert [s.name for s in host_roles.host_roles(ENV, SECOND)] == ["network", "dns"]
+    assert [s.name for s in host_roles.host_roles(ENV, FIRST)] == ["network", "dns", "lb", "services", "pod-paths"]
+    assert [s.name for s in host_roles.host_roles(ENV, SECOND)] == ["network", "dns", "pod-paths"]
     assert [("tcp", 80) in ports.taken(ENV, host) for host in ENV.hosts] == [True, False]
     installed = [{r.name for r in host_resources(ENV, host) if isinstance(r, Unit)} for host in ENV.hosts]
     assert [set(role("lb").units) <= names for names in installed] == [True, False]
@@ -69,7 +69,7 @@ def test_only_hosts_with_load_balancers_have_the_role_lb_with_its_ports_and_unit
 def test_a_declared_role_gets_its_rights_and_ports_without_another_edit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_roles, "ROLES", (*ROLES, EXTRA))
     assert ports.needed(ENV, SECOND)[("udp", 5555)] == "the extra service"
-    assert agent_config(ENV, SECOND).roles == ("network", "dns", "extra")
+    assert agent_config(ENV, SECOND).roles == ("network", "dns", "pod-paths", "extra")
     added = set(agent_rights((*ROLES, EXTRA))) - set(agent_rights())
     assert added == {Right("", "secrets", READ), Right("", "pods/log", ("get",))}
 

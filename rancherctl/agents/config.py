@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rancherctl.contract import AGENT_CONFIG
+from rancherctl.dns.model import MAX_NEGATIVE_TTL
 from rancherctl.errors import UsageError
 from rancherctl.network.model import Mode
 
@@ -27,10 +28,10 @@ def _json(*path: str, read: Callable[[Any], Any] = lambda value: value, optional
 class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
-    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``keys_on_disk``: see
-    environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have in this environment,
-    beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period of the host's
-    heartbeat. ``pod_check_seconds``: period of its pod path check.
+    ``dns_upstreams`` () = the host's own resolvers. ``dns_stub_domains``: (domain, its servers). ``trusted_proxies`` …
+    ``keys_on_disk``: see environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have
+    in this environment, beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period
+    of the host's heartbeat. ``pod_check_seconds``: period of its pod path check.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
     host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what
@@ -55,6 +56,15 @@ class AgentConfig:
     dns_addresses: tuple[str, ...] = field(metadata=_json("dns", "addresses", read=tuple))
     dns_upstreams: tuple[str, ...] = field(metadata=_json("dns", "upstreams", read=tuple))
     pod_check_seconds: int = field(default=60, metadata=_json("pod_check_seconds", read=int, optional=True))
+    dns_stub_domains: tuple[tuple[str, tuple[str, ...]], ...] = field(
+        default=(),
+        metadata=_json(
+            "dns", "stub_domains", read=lambda rows: tuple((name, tuple(part)) for name, part in rows), optional=True
+        ),
+    )
+    dns_max_negative_ttl: int = field(
+        default=MAX_NEGATIVE_TTL, metadata=_json("dns", "max_negative_ttl", read=int, optional=True)
+    )
     http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
     https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
     trusted_proxies: tuple[str, ...] = field(

@@ -46,6 +46,8 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,
+        dns_stub_domains=environment.dns.stub_domains,
+        dns_max_negative_ttl=environment.dns.max_negative_ttl,
         trusted_proxies=environment.ingress.trusted_proxies,
         proxy_protocol=environment.ingress.proxy_protocol,
         external_names=environment.ingress.external_names == "allow",

@@ -82,6 +82,10 @@ class AgentSettings(Protocol):
     @property
     def dns_upstreams(self) -> tuple[str, ...]: ...
     @property
+    def dns_stub_domains(self) -> tuple[tuple[str, tuple[str, ...]], ...]: ...
+    @property
+    def dns_max_negative_ttl(self) -> int: ...
+    @property
     def pod_cidr(self) -> str: ...
     @property
     def service_cidr(self) -> str: ...
@@ -121,6 +125,8 @@ class DnsHostConfig:
             pod_cidrs=_cidrs(agent.pod_cidr),
             service_cidrs=_cidrs(agent.service_cidr),
             upstreams=tuple(agent.dns_upstreams),
+            stub_domains=dict(agent.dns_stub_domains),
+            max_negative_ttl=agent.dns_max_negative_ttl,
         )
 
     @property

@@ -62,12 +62,16 @@ _OPTIONS = f"""\
 
 def check(config: DnsHostConfig) -> None:
     """Raise InvalidInputError with all values that are not valid in the configuration."""
-    domains = (config.domain, *config.stub_domains)
     forwarded = (*config.upstreams, *(text for part in config.stub_domains.values() for text in part))
     parsed = tuple(map(upstreams.server, forwarded))
     networks = (*config.pod_cidrs, *config.service_cidrs)
     problems = [
-        f"dns: {name!r} is not a valid domain name" for name in domains if not all(map(names.is_label, name.split(".")))
+        f"dns: {name!r} is not a valid domain name"
+        for name, valid in (
+            (config.domain, all(map(names.is_label, config.domain.split(".")))),
+            *((name, names.target(name) == f"{name}.") for name in config.stub_domains),
+        )
+        if not valid
     ]
     problems += [f"dns: {text!r} is not a valid IP address" for text in config.addresses if not names.address(text)[0]]
     problems += [

@@ -53,6 +53,10 @@ def _dns(dns: Dns) -> dict[str, Any]:
     out: dict[str, Any] = {"domain": dns.domain}
     if dns.upstreams:
         out["upstreams"] = list(dns.upstreams)
+    if dns.stub_domains:
+        out["stubDomains"] = {domain: list(servers) for domain, servers in dns.stub_domains}
+    if dns.max_negative_ttl != Dns().max_negative_ttl:
+        out["maxNegativeTTL"] = dns.max_negative_ttl
     if dns.federations:
         out["federations"] = dict(dns.federations)
     return {} if dns == Dns() else out

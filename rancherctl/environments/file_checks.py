@@ -48,13 +48,14 @@ def canonical_version(text: str) -> str:
 def check(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> tuple[str, ...]:
     """Add what does not fit to ``problems``; return warnings.
 
-    ``places`` maps a host's index, ``network``, ``hosts`` and ``port`` (the API's) to their nodes.
+    ``places`` maps a host's index, ``network``, ``hosts``, ``dns`` and ``port`` (the API's) to their nodes.
     """
     _duplicates(environment, places, problems)
     _ranges(environment, places, problems)
     _roles(environment, places, problems)
     _ports(environment, places, problems)
     _federation(environment, places, problems)
+    _stub_domains(environment, places, problems)
     if not places:
         wrong = version(environment.kubernetes)
         if wrong:
@@ -172,6 +173,36 @@ def _federation(environment: Environment, places: Mapping[str, yaml.Node], probl
         problems.add(node, "provider rfc2136 needs a primary name server: spec.federation.servers, or --server")
     if federation.provider == "none" and (federation.servers or federation.transfer_servers):
         problems.add(node, "provider none uses no servers: leave them out, or set the provider to rfc2136")
+
+
+def _stub_domains(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    """Hosts answer the cluster's own zones themselves; named refuses its whole configuration if one is given twice."""
+    dns, network = environment.dns, environment.network
+    ranges = [found for cidr in (network.pod_cidr, network.service_cidr) if (found := _network(cidr)) is not None]
+    for domain, _ in dns.stub_domains:
+        reverse = _reverse_network(domain)
+        inside = [own for own in ranges if reverse and reverse.overlaps(own) and reverse.prefixlen >= _octets(own)]
+        zone = dns.domain if f".{domain}".endswith(f".{dns.domain.lower()}") else f"{inside[0]}" if inside else ""
+        if zone:
+            problems.add(
+                places.get("dns"), f"spec.dns.stubDomains: hosts answer the names of {zone} themselves, and so {domain}"
+            )
+
+
+def _octets(network: IPv4Network) -> int:
+    """The prefix length of the reverse zones of a network, which end at a label."""
+    return min(24, -(-network.prefixlen // 8) * 8)
+
+
+def _reverse_network(domain: str) -> IPv4Network | None:
+    """The network of a reverse domain such as ``43.10.in-addr.arpa``, or None."""
+    labels = domain.removesuffix(".in-addr.arpa").split(".")[::-1]
+    if not domain.endswith(".in-addr.arpa") or len(labels) > 4:
+        return None
+    try:
+        return IPv4Network(f"{'.'.join([*labels, '0', '0', '0'][:4])}/{8 * len(labels)}")
+    except ValueError:  # another name of that domain (RFC 2317: 64/26)
+        return None
 
 
 _EVEN = "{} etcd hosts tolerate no more failures than {}"

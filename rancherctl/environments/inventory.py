@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 from rancherctl.contract import API_VERSION
 from rancherctl.environments import file_checks, syntax
+from rancherctl.environments.dns_section import read_dns
 from rancherctl.environments.document import Problems, Section, compose, is_null, suggestion
 from rancherctl.environments.model import (
     DEFAULT_KUBERNETES,
     KIND,
     Api,
-    Dns,
     Environment,
     ExternalNames,
     FederationSettings,
@@ -183,18 +183,19 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     kubernetes = spec.section("kubernetes")
     version = file_checks.canonical_version(kubernetes.text("version", DEFAULT_KUBERNETES, file_checks.version))
     kubernetes.finish()
-    places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
+    places |= {key: node for key in ("network", "hosts", "dns") if (node := spec.get(key)) is not None}
     if (node := spec.section("api").children.get("port")) is not None:
         places["port"] = node
     if (node := spec.get("federation")) is not None:
         places["federation"] = node
+    network = _network(spec)
     environment = Environment(
         name,
         hosts,
         version,
         labels,
-        _network(spec),
-        _dns(spec),
+        network,
+        read_dns(spec, network),
         _api(spec),
         _ingress(spec),
         _services(spec),
@@ -216,16 +217,6 @@ def _network(spec: Section) -> Network:
     )
     seconds = section.number("checkSeconds", default.check_seconds, 5, 3600)
     out = Network(pods, services, cast("Mode", mode), seconds)
-    section.finish()
-    return out
-
-
-def _dns(spec: Section) -> Dns:
-    section = spec.section("dns")
-    federations = section.mapping("federations", lambda key, value: syntax.name(key) or syntax.domain(value))
-    out = Dns(
-        section.text("domain", "cluster.local", syntax.domain), section.texts("upstreams", syntax.resolver), federations
-    )
     section.finish()
     return out
 

@@ -41,11 +41,17 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Dns:
-    """``upstreams`` () = each host's own resolvers. ``federations`` maps a federation's name to its domain."""
+    """``upstreams`` () = each host's own resolvers. ``federations`` maps a federation's name to its domain.
+
+    ``stub_domains``: (domain, its servers), sorted. Servers and upstreams are ``IP[:PORT]``. ``max_negative_ttl``:
+    seconds for which hosts cache that an external name does not exist.
+    """
 
     domain: str = "cluster.local"
     upstreams: tuple[str, ...] = ()
     federations: Mapping[str, str] = field(default_factory=dict)
+    stub_domains: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    max_negative_ttl: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _HOP = (
     r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,254}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+"
 )
 _JUMP = re.compile(rf"(ssh://)?({_USER.pattern}@)?({_HOP})")
+_UNDERSCORE = re.compile(r"(?<![^.])_")
 MAX_HOST_NAME = 64 - len(AGENT_PREFIX)
 """Characters of a host's name: it is part of common names in its certificates, which may have 64."""
 RESERVED = ("kubernetes.io", "k8s.io", API_GROUP)
@@ -86,9 +87,16 @@ def secret(text: str) -> str:
 
 def resolver(text: str) -> str:
     """Upstream resolver as ``IP``, ``IP:PORT`` or ``[IPv6]:PORT``; the port is 53 by default."""
-    if split_server(text, 53) is not None:
-        return ""
-    return f"{text!r} is not a resolver: write IP, IP:PORT or [IPv6]:PORT"
+    place = split_server(text, 53)
+    if place is None:
+        return f"{text!r} is not a resolver: write IP, IP:PORT or [IPv6]:PORT"
+    ip = parse_ip(place[0])
+    return f"{text} cannot be a resolver" if ip is None or ip.is_unspecified or ip.is_multicast else ""
+
+
+def stub_domain(text: str) -> str:
+    """A domain with servers of its own; labels may begin with an underscore (``_msdcs.corp.example``)."""
+    return "" if is_dns_name(_UNDERSCORE.sub("", text)) else f"{text!r} is not a domain name"
 
 
 def name_server(text: str) -> str:

@@ -98,6 +98,8 @@ that is open, host keys from a command or DNS or in RevokedHostKeys, LocalComman
 paramiko does not have. `rancherctl env show` says which client is used for each host, and why.
 dns.upstreams lists the resolvers for all other names as IP, IP:PORT or [IPv6]:PORT, best first: a host forwards to the
 first one that answers; `rancherctl dns status --upstreams` shows which (default: the resolvers of each host).
+dns.stubDomains maps a domain to the servers that answer its names ({corp.example: [10.0.0.53, "10.0.0.54:5353"]}).
+dns.maxNegativeTTL is how many seconds hosts cache that an external name does not exist (1 to 3600, default 30).
 ingress.defaultClass makes rancherctl's ingress class the default; set it to false if another class is the default.
 ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of the load balancers: X-Forwarded headers
 from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the

@@ -31,6 +31,8 @@ def test_every_field_survives_the_file() -> None:
         roles=("network",),
         network_mode="none",
         dns_upstreams=("192.0.2.53", "2001:db8::53"),
+        dns_stub_domains=(("corp.example", ("10.0.0.53", "10.0.0.54:5353")),),
+        dns_max_negative_ttl=5,
         http_port=8080,
         https_port=8443,
         trusted_proxies=("192.0.2.0/24",),

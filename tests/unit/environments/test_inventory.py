@@ -124,6 +124,26 @@ def test_all_problems_are_reported_with_their_place_and_a_suggestion() -> None:
         ("port: 6443", f"port: {'9' * 5000}", "must be an integer from 1 to 65535"),
         ("port: 6443", "port: ６４４３", "must be an integer from 1 to 65535"),  # noqa: RUF001  digits outside ASCII
         ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "is not a resolver"),  # noqa: RUF001
+        ("api: {", "dns: {upstreams: ['10.43.0.10:53']}\n  api: {", "queries would loop"),
+        ("api: {", "dns: {upstreams: ['224.0.0.1']}\n  api: {", "cannot be a resolver"),
+        ("api: {", "dns: {maxNegativeTTL: 0}\n  api: {", "must be an integer from 1 to 3600"),
+        ("api: {", "dns: {stubDomains: {corp.example: []}}\n  api: {", "at least one server is required"),
+        ("api: {", "dns: {stubDomains: {corp.example: 10.0.0.53}}\n  api: {", "must be a list"),
+        ("api: {", "dns: {stubDomains: {corp.example: }}\n  api: {", "at least one server is required"),
+        ("api: {", "dns: {stubDomains: {corp.example: [ns.corp]}}\n  api: {", "corp.example[0]: 'ns.corp' is not a"),
+        ("api: {", "dns: {stubDomains: {corp.example: [169.254.20.10]}}\n  api: {", "queries would loop"),
+        ("api: {", "dns: {stubDomains: {'a b': [10.0.0.53]}}\n  api: {", "'a b' is not a domain name"),
+        ("api: {", "dns: {stubDomains: {a.example: [10.0.0.5], A.example.: [10.0.0.5]}}\n  api: {", "given twice"),
+        (
+            "api: {",
+            "dns: {stubDomains: {x.cluster.local: [10.0.0.5]}}\n  api: {",
+            "hosts answer the names of cluster.local",
+        ),
+        (
+            "api: {",
+            "dns: {stubDomains: {43.10.in-addr.arpa: [10.0.0.5]}}\n  api: {",
+            "hosts answer the names of 10.43.0.0/16",
+        ),
         ("{zone: a}", "{a..b/c: x}", "'a..b' is not a domain name"),
         ("name: h2", f"name: {'h' * 48}", "longer than 47 characters"),
         ("user: ops", "user: ops, jump: 'ops@b:abc'", "'ops@b:abc' is not a jump host"),
@@ -332,3 +352,34 @@ def test_the_ssh_client_of_a_host_takes_precedence_and_survives_a_round_trip() -
     assert load(dump(environment)).environment == environment
     assert "client" not in dump(load(GOOD).environment)
     assert [host.ssh.client for host in portable(environment).hosts] == ["auto", "openssh"]
+
+
+RESOLVERS = """dns:
+    upstreams: ["10.0.0.53:5353", "[fd00::53]:5353", fd00::54]
+    stubDomains:
+      _msdcs.corp.example: [10.0.0.53, "10.0.0.54:5353"]
+      CORP.example.: ["[fd00::53]"]
+      10.in-addr.arpa: [10.0.0.53]
+    maxNegativeTTL: 5
+  api: {"""
+
+
+def test_resolvers_and_stub_domains_are_read_and_written_back() -> None:
+    found = load(GOOD.replace("api: {", RESOLVERS)).environment
+    assert found.dns.upstreams == ("10.0.0.53:5353", "[fd00::53]:5353", "fd00::54")
+    assert found.dns.stub_domains == (
+        ("10.in-addr.arpa", ("10.0.0.53",)),
+        ("_msdcs.corp.example", ("10.0.0.53", "10.0.0.54:5353")),
+        ("corp.example", ("[fd00::53]",)),
+    )
+    assert found.dns.max_negative_ttl == 5
+    assert load(dump(found)).environment == found
+
+
+def test_all_problems_of_resolvers_are_reported_with_their_lines() -> None:
+    bad = RESOLVERS.replace("10.0.0.53:5353", "10.0.0.53:0").replace("fd00::54", "ns1").replace("[10.0.0.53]", "[x]")
+    found = problems(GOOD.replace("api: {", bad.replace("TTL: 5", "TTL: 4h")))
+    lines = [int(line.split(":")[1]) for line in found]
+    assert len(found) == 4
+    first = lines[0]
+    assert lines == [first, first, first + 4, first + 5]

@@ -29,9 +29,9 @@ class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
     ``dns_upstreams`` () = the host's own resolvers. ``dns_stub_domains``: (domain, its servers). ``trusted_proxies`` …
-    ``keys_on_disk``: see environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have
-    in this environment, beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period
-    of the host's heartbeat. ``pod_check_seconds``: period of its pod path check.
+    ``keys_on_disk``: see environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not
+    have in this environment, beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``:
+    period of the host's heartbeat. ``pod_check_seconds``: period of its pod path check.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
     host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what

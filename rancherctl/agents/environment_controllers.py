@@ -12,6 +12,7 @@ from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.controller_process import Cluster, ControllerProcess
 from rancherctl.agents.controllers.base import Controller
 from rancherctl.agents.controllers.certificate_requests import CertificateRequestController
+from rancherctl.agents.controllers.dns_problems import DnsProblemController
 from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
@@ -68,6 +69,7 @@ def environment_controllers(
         services,
         requests,
         PodPathsController(client, leader, boottime, config.environment),
+        DnsProblemController(client, leader, boottime),
     ]
     controllers.append(VantageController(client, source, leader, boottime))
     if config.network_mode != "none":

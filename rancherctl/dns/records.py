@@ -82,16 +82,25 @@ class _Draft:
 
 
 def fit(kind: str, rdatas: Sequence[str]) -> Sequence[str]:
-    """The first rdatas that fit one DNS message; taken from the start, so the choice is stable."""
+    """The sorted rdatas that fit one DNS message, chosen in a stable way.
+
+    SRV records are chosen by target: the endpoints that fit have all their ports, and every port has all of them.
+    """
     if len(rdatas) * 300 < MAX_SET_OCTETS:
         return rdatas
     size = {"A": 4, "AAAA": 16}.get(kind, 0)
+    ordered = sorted(rdatas, key=_target) if kind == "SRV" else rdatas
     total = 0
-    for index, rdata in enumerate(rdatas):
-        total += 12 + (size or len(rdata.rpartition(" ")[2]) + 7)
+    for index, rdata in enumerate(ordered):
+        total += 12 + (size or len(_target(rdata)) + 7)
         if total > MAX_SET_OCTETS:
-            return rdatas[:index]
+            first = next(n for n, other in enumerate(ordered) if _target(other) == _target(rdata))
+            return sorted(ordered[: (first if kind == "SRV" else 0) or index])
     return rdatas
+
+
+def _target(rdata: str) -> str:
+    return rdata.rpartition(" ")[2]
 
 
 def service_records(service: Service, slices: Iterable[EndpointSlice], shape: Shape, identity: Identity) -> Group:

@@ -73,6 +73,7 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
     ),
     in_federation=True,
 )
+DNS_PROBLEMS: Final = ControllerSpec("dns-problems", (SERVICES, CONFIGMAPS), (WRITE_EVENTS,))
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
 VANTAGE: Final = ControllerSpec("vantage", (FEDERATION_NAMESPACES,))
@@ -97,6 +98,7 @@ CONTROLLERS: Final = (
     SECRET_COPIES,
     VANTAGE,
     POD_PATHS,
+    DNS_PROBLEMS,
 )
 
 

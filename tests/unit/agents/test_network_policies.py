@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents.controllers.network_policies import MAX_WRITES, REPEAT_SECONDS, NetworkPolicyController, event
+from rancherctl.agents.controllers.network_policies import MESSAGE, NetworkPolicyController
+from rancherctl.agents.controllers.repeated_events import MAX_WRITES, REPEAT_SECONDS
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta
@@ -102,8 +103,9 @@ def test_an_event_is_renewed_before_the_api_drops_it(
     times[0] += 61.0
     controller.reconcile(same)
     ((name, body),) = client.again
-    assert name == event(Meta("a", "p", uid="uid-a"), "2026-01-01T00:00:00.0Z")["metadata"]["name"]
-    assert body.keys() == {"lastTimestamp"}
+    found = controller.events.event(Meta("a", "p", uid="uid-a"), MESSAGE, "2026-01-01T00:00:00.0Z")
+    assert name == found["metadata"]["name"]
+    assert body.keys() == {"lastTimestamp", "message"}
     client.written.clear()  # the API dropped it
     times[0] += REPEAT_SECONDS + 61.0
     controller.reconcile(same)

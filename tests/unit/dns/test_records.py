@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +109,40 @@ def test_a_set_too_large_for_a_message_is_cut_and_reported() -> None:
     assert sum(1 for s in group.sets if s.type == "A" and s.name.startswith("10-42-")) == 5000
 
 
-@given(st.lists(st.integers(1, 250).map(lambda n: f"0 100 80 {'x' * n}."), max_size=1200))
-def test_fit_keeps_a_start_that_fits(rdatas: list[str]) -> None:
+def size(rdatas: Iterable[str]) -> int:
+    return sum(12 + len(r.rpartition(" ")[2]) + 7 for r in rdatas)
+
+
+@given(st.sets(st.tuples(st.integers(1, 3), st.integers(1, 250)), max_size=750))
+def test_fit_keeps_whole_endpoints_as_long_as_they_fit(pairs: set[tuple[int, int]]) -> None:
+    rdatas = sorted(f"0 100 {port} {'x' * target}." for port, target in pairs)
     kept = fit("SRV", rdatas)
-    assert list(kept) == rdatas[: len(kept)]
-    assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in kept) <= MAX_SET_OCTETS
+    assert list(kept) == sorted(set(kept) & set(rdatas))
+    assert size(kept) <= MAX_SET_OCTETS
+    targets = {r.rpartition(" ")[2] for r in kept}
+    assert {r for r in rdatas if r.rpartition(" ")[2] in targets} == set(kept)
     if len(kept) < len(rdatas):
-        assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in rdatas[: len(kept) + 1]) > MAX_SET_OCTETS
+        missing = min(r.rpartition(" ")[2] for r in set(rdatas) - set(kept))
+        assert all(target < missing for target in targets), "the choice does not depend on what was left out"
+        assert size([*kept, *(r for r in rdatas if r.endswith(f" {missing}"))]) > MAX_SET_OCTETS
+
+
+def test_a_cut_answer_of_a_service_with_two_ports_has_both_ports_of_every_endpoint() -> None:
+    """Cut by port, all endpoints of the second port would be missing."""
+    many = [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(1000)]
+    part = endpoint_slice("big", many, ports=[("http", "TCP", 80), ("metrics", "TCP", 9090)])
+    group = service_records(service("big", "None"), [part], SHAPE, lambda pod_key, name: "")
+    (own,) = (s for s in group.sets if s.name.startswith("big.") and s.type == "SRV")
+    ports = [rdata.split()[2] for rdata in own.rdatas]
+    assert ports.count("80") == ports.count("9090") > 400
+    assert any(f"{len(own.rdatas)} of 2000 records fit" in problem for problem in group.problems)
+
+
+def test_one_endpoint_with_more_ports_than_fit_has_as_many_as_fit() -> None:
+    rdatas = sorted(f"0 100 {port} {'x' * 250}." for port in range(1, 400))
+    kept = fit("SRV", rdatas)
+    assert 200 < len(kept) < 399
+    assert size(kept) <= MAX_SET_OCTETS
 
 
 def test_a_pod_being_deleted_has_no_name() -> None:

@@ -18,6 +18,13 @@ from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.logs import setup
 from rancherctl.errors import RancherctlError
 
+SWITCH_SECONDS = 0.0005
+"""How long a role may compute while another one waits for the interpreter. Python's default is ten times as long.
+
+One change of a Service wakes several roles. An update of DNS waits for its server three times, and after each wait it
+would have to wait for the roles that compute.
+"""
+
 
 def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.agents.agent import Agent, connect, stop_event
@@ -25,6 +32,7 @@ def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.agents.role_registry import build_roles
     from rancherctl.hosts.local import LocalTransport
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     transport = LocalTransport(config.node)
     address = os.environ.get("NOTIFY_SOCKET", "")
     client = connect(config, transport, f"rancherctl-agent/{__version__}")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import dns.tsig
 
 KEY_NAME = "rancherctl"
+RECEIVE = 1 << 16
+"""Octets that are received at once."""
 _KEY_HINT = "remove the file, then run: systemctl restart rancherctl-dns (it creates a new key)"
 _SECRET = re.compile(r'secret\s+"([A-Za-z0-9+/=]+)"')
 
@@ -61,6 +63,7 @@ class Channel:
         self._key_file = key_file
         self._key: dns.tsig.Key | None = None
         self._socket: socket.socket | None = None
+        self._received = bytearray()
         self._number = int.from_bytes(os.urandom(2))
 
     @property
@@ -72,6 +75,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection; the next message opens a new one."""
+        self._received.clear()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -93,7 +97,12 @@ class Channel:
     def receive(self, timeout: float | None = None) -> bytes:
         """Receive the next message; the whole of it must arrive within ``timeout`` seconds."""
         deadline = time.monotonic() + (timeout or self.timeout)
-        return self._read(struct.unpack("!H", self._read(2, deadline))[0], deadline)
+        self._fill(2, deadline)
+        size = 2 + int.from_bytes(self._received[:2])
+        self._fill(size, deadline)
+        message = bytes(self._received[2:size])
+        del self._received[:size]
+        return message
 
     def update(self, message: Update, *, timeout: float) -> str:
         """Sign and send an update; returns the verified answer's code (``NOERROR`` = applied and on disk)."""
@@ -146,6 +155,8 @@ class Channel:
 
     def _closed(self) -> bool:
         assert self._socket is not None
+        if self._received:
+            return True
         try:
             self._socket.setblocking(False)
             # No answer is outstanding: readable means end of stream or an answer that arrived after its time limit.
@@ -156,22 +167,21 @@ class Channel:
             return True
         return True
 
-    def _read(self, size: int, deadline: float) -> bytes:
+    def _fill(self, size: int, deadline: float) -> None:
+        """Receive until ``size`` octets are there. Few calls: after each, the thread waits for the interpreter."""
         assert self._socket is not None
-        parts = bytearray()
         try:
-            while len(parts) < size:
+            while len(self._received) < size:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError("time limit")
                 self._socket.settimeout(left)
-                part = self._socket.recv(size - len(parts))
+                part = self._socket.recv(RECEIVE)
                 if not part:
                     raise ConnectionError("the server closed the connection")
-                parts += part
+                self._received += part
         except OSError as error:
             self.close()
             raise OutcomeUnknownError(
                 f"DNS server on {self._name}: no answer", why=str(error) or type(error).__name__
             ) from error
-        return bytes(parts)

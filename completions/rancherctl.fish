@@ -29,6 +29,8 @@ function __rancherctl_real
             echo federation
         case "federation list"
             echo ls
+        case "federation dns list"
+            echo ls
         case "dns list"
             echo ls
         case "manifest"
@@ -46,7 +48,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "federation" "federation create" "federation join" "federation leave" "federation ls" "federation status" "federation services" "federation drain" "federation undrain" "federation sync" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "dns verify" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "federation" "federation create" "federation join" "federation leave" "federation ls" "federation status" "federation services" "federation drain" "federation undrain" "federation sync" "federation dns" "federation dns ls" "federation dns diff" "federation dns adopt" "federation dns verify" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "dns verify" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -517,6 +519,7 @@ complete -c rancherctl -n '__rancherctl_at "federation"' -a services -d 'List fe
 complete -c rancherctl -n '__rancherctl_at "federation"' -a drain -d 'Take a member out of the public names; its copies stay, and it gets no new ones.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a undrain -d 'Put a drained member back into the public names.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a sync -d 'Show which copies of a member would be deleted without a tombstone; --force deletes them.'
+complete -c rancherctl -n '__rancherctl_at "federation"' -a dns -d 'Show and check the public names of a federation in their zone.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
 complete -c rancherctl -n '__rancherctl_at "federation"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
@@ -642,6 +645,58 @@ complete -c rancherctl -n '__rancherctl_at "federation sync"' -l no-input -d 'Ne
 complete -c rancherctl -n '__rancherctl_at "federation sync"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "federation sync"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "federation sync"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -a ls -d 'List the names that the federation has published, with their records.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -a diff -d 'List the names that are not as the federation wants them, and names of Services that it no longer has.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -a adopt -d 'Let the federation take over the records of a name: they are replaced by its own.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -a verify -d 'Ask every name server of the zone for the published names: exit code 1 if one is behind or silent.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "federation dns"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l federation -x -a '(__rancherctl_names environments)' -d 'The federation. (default: the only one known on this machine)'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "federation dns ls"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l federation -x -a '(__rancherctl_names environments)' -d 'The federation. (default: the only one known on this machine)'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "federation dns diff"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l federation -x -a '(__rancherctl_names environments)' -d 'The federation. (default: the only one known on this machine)'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "federation dns adopt"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l federation -x -a '(__rancherctl_names environments)' -d 'The federation. (default: the only one known on this machine)'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "federation dns verify"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a lookup -d 'Look up a name on every host\'s DNS server and compare the answers.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a explain -d 'Explain how a name resolves, or why it does not.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a ls -d 'List the DNS records of the environment\'s Services and Pods.'

@@ -21,6 +21,7 @@ from rancherctl.federation.providers.configured import ConfiguredProvider, secre
 from rancherctl.federation.public_dns import PublicDns
 from rancherctl.federation.public_names import Names, NoNames
 from rancherctl.federation.vantage import StoredConfigMap
+from rancherctl.federation.zone_report import REPORT
 from rancherctl.kube.rest import RestClient
 
 
@@ -65,6 +66,7 @@ def federation_process(config: AgentConfig, identity: str, notify: Callable[[str
             changed=hub.changed,
             clock=boottime,
             memory=StoredConfigMap(fenced, FEDERATION_CONTROLLER, "dns-health"),
+            report=StoredConfigMap(fenced, FEDERATION_CONTROLLER, REPORT),
         )
 
     options = HubOptions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rancherctl.federation.ownership import NameState
 from rancherctl.federation.records import DnsPhase, ServiceDns, object_of
 from rancherctl.federation.zone_plan import Finding
 from rancherctl.text import and_more, plural
@@ -17,6 +18,27 @@ class DnsCondition:
     status: bool
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedName:
+    """A name of the federation in its zone; ``object`` is ``service/namespace/name``, ``records``: ``TYPE data …``."""
+
+    name: str
+    object: str
+    records: tuple[str, ...]
+
+
+def published_names(owned: Mapping[str, NameState]) -> tuple[PublishedName, ...]:
+    """The names that the federation owns, sorted."""
+    return tuple(
+        PublishedName(
+            name.removesuffix("."),
+            state.marker.object if state.marker else "",
+            tuple(f"{s.type} {' '.join(s.rdatas)}" for s in state.sets),
+        )
+        for name, state in sorted(owned.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,7 @@ class DnsState:
     epoch: int = 0
     present: frozenset[str] = frozenset()
     tombstones: frozenset[str] = frozenset()
+    names: tuple[PublishedName, ...] = ()
 
     def settled(self, key: str) -> bool:
         """Whether the object may go: the zone has none of its names, or its tombstone is saved."""

@@ -26,8 +26,9 @@ from rancherctl.federation.topology import topology
 from rancherctl.federation.vantage_link import VantageLink
 from rancherctl.federation.wanted import unpublished
 from rancherctl.federation.worker import MemberWorker
+from rancherctl.federation.zone_report import ADOPT, REQUESTS
 from rancherctl.kube import client, objects
-from rancherctl.kube.client import SECRETS, Json
+from rancherctl.kube.client import CONFIGMAPS, SECRETS, Json
 from rancherctl.kube.objects import Secret
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import TableSpec
@@ -135,6 +136,7 @@ class Hub:
             members=[name for name, member in members.items() if not member.leaving],
             settled=all(m.view.known or self._handles[n].connection.state.error for n, m in members.items()),
         )
+        self._requests(snapshot)
         for name, member in sorted(members.items()):
             self._handles[name].vantage.want(self._names.targets(name))
             self._handles[name].synced = found[name].sync
@@ -145,6 +147,17 @@ class Hub:
                 log.info("member %s: %s", name, error)
                 wait = 1.0 if wait is None else min(wait, 1.0)
         return wait
+
+    def _requests(self, snapshot: Snapshot) -> None:
+        """Carry out what command lines ask for in the ConfigMap REQUESTS, once."""
+        stored = snapshot.table(hub_tables.PENDING.name).items.get(f"{FEDERATION_CONTROLLER}/{REQUESTS}")
+        if stored is None or not stored.data:
+            return
+        for name in sorted(name for name, what in stored.data.items() if what == ADOPT):
+            log.info("adopting the records of %s, as requested", name)
+            self._names.adopt(name)
+        done = {"metadata": {"resourceVersion": stored.meta.resource_version}, "data": dict.fromkeys(stored.data)}
+        self._api.patch(CONFIGMAPS, REQUESTS, done, namespace=FEDERATION_CONTROLLER)
 
     def _connect(self, found: Mapping[str, Cluster], secrets: Mapping[str, Secret]) -> None:
         """Begin and end connections, so that there is one for each member with a credential."""

@@ -19,6 +19,7 @@ from rancherctl.federation.prober import probe
 from rancherctl.federation.providers.base import DnsProvider
 from rancherctl.federation.publisher import DnsPublisher
 from rancherctl.federation.status import DnsPart
+from rancherctl.federation.zone_report import to_json
 from rancherctl.kube.backoff import Backoff
 from rancherctl.text import and_more
 from rancherctl.worker import Worker
@@ -40,7 +41,7 @@ CANARY_SECONDS: Final = 10.0
 class PublicDns:
     """Satisfies ``public_names.Names``. ``clock``: monotonic seconds; ``changed``: asks the Hub for another call.
 
-    ``memory`` keeps which addresses are withdrawn for the next leader.
+    ``memory`` keeps which addresses are withdrawn for the next leader, ``report`` what command lines show.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class PublicDns:
         changed: Callable[[], None],
         clock: Callable[[], float],
         memory: TextStore | None = None,
+        report: TextStore | None = None,
         probe_all: Callable[[Iterable[Target]], Mapping[str, bool | None]] = probe,
     ) -> None:
         self._settings, self._clock, self._changed = settings, clock, changed
         self._gate, self._memory, self._probe = gate, memory, probe_all
+        self._report, self._reported = report, ""
         self.publisher = DnsPublisher(settings, provider, gate=gate, store=store, on_change=changed, clock=clock)
         self._lock = threading.Lock()
         self._judge: Judge | None = None
@@ -143,6 +146,7 @@ class PublicDns:
         if first:
             self._publish()
         self._save()
+        self._write_report()
         return max(0.0, period(len(found)) - (self._clock() - started))
 
     def _evaluate(self) -> None:
@@ -182,6 +186,18 @@ class PublicDns:
             return {str(key): str(why) for key, why in content.items()}
         except (ValueError, AttributeError):
             return {}
+
+    def adopt(self, name: str, /) -> None:
+        """Take over the unmarked records of a wanted name."""
+        self.publisher.adopt(name)
+
+    def _write_report(self) -> None:
+        """Store what command lines show, if it has changed."""
+        text = to_json(self._settings.zone, self.publisher.state())
+        if self._report is not None and text != self._reported:
+            self._gate()
+            self._report.write(text)
+            self._reported = text
 
     def _save(self) -> None:
         if self._memory is None or self._judge is None:

@@ -41,6 +41,9 @@ class Names(Protocol):
     def report(self, member: str, results: Mapping[str, Result], /) -> None:
         """A report of the member's vantage point."""
 
+    def adopt(self, name: str, /) -> None:
+        """Take over the records of others at a wanted name."""
+
     def settled(self, key: str, /) -> bool:
         """Whether a deleted Service may go: no name is left, or its tombstone is saved."""
 
@@ -82,6 +85,9 @@ class NoNames:
 
     def report(self, _member: str, _results: Mapping[str, Result], /) -> None:
         """Reports are not used."""
+
+    def adopt(self, _name: str, /) -> None:
+        """No name is wanted."""
 
     def settled(self, _key: str, /) -> bool:
         """Nothing was published."""

@@ -17,7 +17,7 @@ from typing import Final
 
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.federation import names, records
-from rancherctl.federation.dns_state import DnsState
+from rancherctl.federation.dns_state import DnsState, published_names
 from rancherctl.federation.inventory import Inventory, InventoryStore
 from rancherctl.federation.model import FederatedService, FederationSettings, Place, Verdict
 from rancherctl.federation.ownership import Epoch, NameState, Owner, ZoneView
@@ -416,6 +416,7 @@ class DnsPublisher:
                 epoch=epoch.number if epoch else 0,
                 present=self._present(),
                 tombstones=self._inventory.tombstones,
+                names=published_names({n: s for owned in self._zone.by_object.values() for n, s in owned.items()}),
             )
         )
 

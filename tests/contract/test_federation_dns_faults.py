@@ -17,14 +17,17 @@ import pytest
 from rancherctl.change import Change
 from rancherctl.dns.model import RecordSet
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
+from rancherctl.federation.dns_state import PublishedName
 from rancherctl.federation.inventory import MemoryInventory
 from rancherctl.federation.names import fence_name
+from rancherctl.federation.operator.dns import verify
 from rancherctl.federation.ownership import Epoch, Marker, NameState
 from rancherctl.federation.providers.base import Fence, NameChange, Outcome, Result
 from rancherctl.federation.providers.faults import ServerError
 from rancherctl.federation.providers.rfc2136 import Rfc2136Provider
 from rancherctl.federation.providers.tsig import TsigKey
 from rancherctl.federation.publisher import DnsPublisher
+from rancherctl.federation.zone_report import ZoneReport
 from tests.fakes.dns_provider import OWNER, SETTINGS, service, shard
 from tests.fakes.ports import free_port
 from tests.fakes.public_dns import KEYS, ZONE, PublicDns
@@ -294,3 +297,19 @@ def test_the_gate_stops_an_update_before_its_first_octet(bind: PublicDns) -> Non
     with pytest.raises(RancherctlError, match="no longer the leader"):
         Rfc2136Provider(ZONE, [bind.address], bind.key, gate=gate).apply([_change()], FENCE)
     assert bind.dig(WEB) == []
+
+
+def test_verify_names_the_server_that_is_behind(bind: PublicDns, tmp_path: Path) -> None:
+    """Case 66."""
+    behind = PublicDns(tmp_path / "behind")
+    behind.start()
+    try:
+        _claim(bind).apply([_change(WEB, M1)], FENCE)
+        report = ZoneReport(ZONE, (PublishedName(WEB.removesuffix("."), "service/default/web", (f"A {M1}",)),), 1)
+        away = f"127.0.0.1:{free_port()}"
+        checks = {c.address: c for c in verify(report, [bind.address, behind.address, away])}
+        assert (checks[bind.address].wrong, checks[bind.address].problem) == ((), "")
+        assert checks[behind.address].wrong == (WEB.removesuffix("."),)
+        assert "does not accept connections" in checks[away].problem
+    finally:
+        behind.stop()

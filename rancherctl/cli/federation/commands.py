@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rancherctl.cli.federation import create_command, member_commands, show_commands
+from rancherctl.cli.federation import create_command, dns_commands, member_commands, show_commands
 from rancherctl.cli.groups import noun
 
 app = noun(
@@ -21,3 +21,4 @@ app.command("services")(show_commands.services)
 app.command("drain")(show_commands.drain)
 app.command("undrain")(show_commands.undrain)
 app.command("sync")(show_commands.sync)
+app.add_typer(dns_commands.app, name="dns")

@@ -30,9 +30,9 @@ _rancherctl_words() {
   case "$1" in
     '') commands='env bundle ingress service federation dns manifests kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --yes --verbose -v --debug --version -h --help' ;;
     'env') commands='create apply plan rm ls show status host-drain host-undrain fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --ssh-client --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --ssh-client --bundle --open-firewall --no-open-firewall --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env apply') commands='' options='--file -f --bundle --open-firewall --no-open-firewall --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env plan') commands='' options='--file -f --bundle --open-firewall --no-open-firewall --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env rm') commands='' options='--file -f --confirm --break-lock --force --services --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;

@@ -67,6 +67,7 @@ class AgentConfig:
     )
     http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
     https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
+    open_firewall: bool = field(default=False, metadata=_json("open_firewall", read=bool, optional=True))
     trusted_proxies: tuple[str, ...] = field(
         default=(), metadata=_json("ingress", "trusted_proxies", read=tuple, optional=True)
     )

@@ -43,6 +43,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         service_cidr=environment.network.service_cidr,
         network_mode=environment.network.mode,
         pod_check_seconds=environment.network.check_seconds,
+        open_firewall=environment.network.open_firewall,
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,

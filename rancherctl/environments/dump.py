@@ -46,7 +46,7 @@ def _network(network: Network) -> dict[str, Any]:
     out: dict[str, Any] = {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
     if network.check_seconds != Network().check_seconds:
         out["checkSeconds"] = network.check_seconds
-    return out
+    return out | ({"openFirewall": True} if network.open_firewall else {})
 
 
 def _dns(dns: Dns) -> dict[str, Any]:

@@ -216,7 +216,8 @@ def _network(spec: Section) -> Network:
         section.text("serviceCIDR", default.service_cidr, syntax.cidr),
     )
     seconds = section.number("checkSeconds", default.check_seconds, 5, 3600)
-    out = Network(pods, services, cast("Mode", mode), seconds)
+    opened = section.flag("openFirewall", default=default.open_firewall)
+    out = Network(pods, services, cast("Mode", mode), seconds, opened)
     section.finish()
     return out
 

@@ -31,12 +31,14 @@ class Network:
     ``routed``: routes on a shared subnet, VXLAN across subnets; ``vxlan``: VXLAN everywhere; ``none``: an add-on's.
 
     ``check_seconds``: how often each host checks that its pods reach DNS, the API and pods of other hosts.
+    ``open_firewall``: whether hosts' firewalls get rules that accept hosts and pods.
     """
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
     mode: Mode = "routed"
     check_seconds: int = 60
+    open_firewall: bool = False
 
 
 @dataclass(frozen=True, slots=True)

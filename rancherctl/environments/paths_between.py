@@ -28,11 +28,18 @@ def targets_of(environment: Environment, host: Host, peers: Container[str]) -> l
     return out
 
 
-def problems(environment: Environment, new: Container[str], answering: Container[str], context: Context) -> list[str]:
+def problems(
+    environment: Environment,
+    new: Container[str],
+    answering: Container[str],
+    context: Context,
+    opened: Container[str] = (),
+) -> list[str]:
     """One line for each blocked connection from or to the hosts named in ``new``.
 
     Only hosts named in ``answering`` take part: why the others are unreachable is reported elsewhere. A host on which
-    the check itself fails adds no line.
+    the check itself fails adds no line. Connections to the addresses ``opened`` are blocked until the apply opens their
+    firewalls, and are not checked.
     """
 
     def blocked_from(host: Host) -> list[str]:
@@ -44,6 +51,7 @@ def problems(environment: Environment, new: Container[str], answering: Container
         return [
             f"{host.name}: cannot reach {address} port {port}: {why} (is there a firewall?)"
             for address, port, why in blocked
+            if address not in opened
         ]
 
     hosts = tuple(host for host in environment.hosts if host.name in answering)

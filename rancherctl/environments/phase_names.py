@@ -7,6 +7,7 @@ from typing import Final, Literal
 PhaseName = Literal[
     "preflight",
     "lock",
+    "firewall",
     "packages",
     "artefacts",
     "certificates",
@@ -15,6 +16,7 @@ PhaseName = Literal[
     "objects",
     "nodes",
     "agents",
+    "firewall-close",
     "ready",
     "prune",
     "record",

@@ -63,7 +63,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
     found += host_checks.shared_identities(facts)
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
-    found += paths_between.problems(environment, new, facts, context)
+    found += paths_between.problems(environment, new, facts, context, _opened(environment, facts))
     _refuse(environment, found, {} if exists else errors)
     warnings = tuple(
         line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
@@ -73,6 +73,17 @@ def preflight(environment: Environment, context: Context) -> Checked:
         context.emit(Event("preflight", line, "", "note", "warning"))
     machines = {name: machine(fact) for name, fact in facts.items()}
     return Checked(facts, machines, tolerated, lines)
+
+
+def _opened(environment: Environment, facts: Mapping[str, HostFacts]) -> frozenset[str]:
+    """Addresses of hosts whose firewall this apply opens for the other hosts."""
+    if not environment.network.open_firewall:
+        return frozenset()
+    return frozenset(
+        host.address
+        for host in environment.hosts
+        if (fact := facts.get(host.name)) and fact.firewall and fact.firewall.kind
+    )
 
 
 def machine(facts: HostFacts) -> MachineFacts:

@@ -18,6 +18,7 @@ def config(settings: HostSettings) -> NetworkConfig:
         settings.service_cidr,
         settings.network_mode,
         settings.dns_addresses,
+        settings.open_firewall,
     )
 
 

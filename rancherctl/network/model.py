@@ -29,6 +29,7 @@ class NetworkConfig:
     service_cidr: str
     mode: Mode = "routed"
     dns_addresses: tuple[str, ...] = (LINK_LOCAL_DNS, "10.43.0.10")
+    open_firewall: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hold import Hold, is_mass_loss
+from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.remote.disk import StepError
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.http.tls import stamp
@@ -46,6 +47,21 @@ def restore(transport: Transport, config: NetworkConfig, state_path: Path = appl
     return state
 
 
+@dataclass(slots=True)
+class RareCheck:
+    """Checks rules after a notification, else every PROXY_SECONDS, because listing them is slow."""
+
+    notified: bool = True
+    _next: float = float("-inf")
+
+    def due(self, now: float) -> bool:
+        """Whether to check now, ``now`` in monotonic seconds."""
+        if not self.notified and now < self._next:
+            return False
+        self.notified, self._next = False, now + PROXY_SECONDS
+        return True
+
+
 class NetworkRole:
     """Satisfies role_spec.HostRole; ``start`` makes netlink wake it."""
 
@@ -65,7 +81,7 @@ class NetworkRole:
         self._hold = Hold(HOLD_SECONDS)
         self._switch = Hold(transition.SWITCH_SECONDS)
         self._alarm = ""
-        self._notified, self._proxy_at = True, float("-inf")
+        self._proxy_check, self._firewall_check = RareCheck(), RareCheck()
         self._transport = transport
         self._path = state_path
         self._state = self._saved = apply_module.load(state_path)
@@ -79,7 +95,7 @@ class NetworkRole:
         """Start to watch netlink."""
 
         def notified() -> None:
-            self._notified = True
+            self._proxy_check.notified = self._firewall_check.notified = True
             wake()
 
         self._watch = NetlinkWatch(notified)
@@ -144,8 +160,10 @@ class NetworkRole:
         if (unsaved := self._save()) is not None:
             failures.append(unsaved)
         failed = self._repair()
-        if table.healthy and self._proxy_check_due() and self._proxy.check():
+        if table.healthy and self._proxy_check.due(self._clock()) and self._proxy.check():
             log.warning("kube-proxy's rules were missing: restarted it")
+        if self._config.open_firewall and self._firewall_check.due(self._clock()):
+            failed += self._keep_firewall_open(table.items)
         if problems := [*failed, *failures]:
             raise problems[0]
         state = self._state or desired.dns_only(self._config)
@@ -159,13 +177,21 @@ class NetworkRole:
             "unusable": list(desired.unusable(table.items, self._config)) if self._config.mode != "none" else [],
         }
 
-    def _proxy_check_due(self) -> bool:
-        """Whether to check now: after a notification, else rarely, because listing the rules is slow."""
-        now = self._clock()
-        if not self._notified and now < self._proxy_at:
-            return False
-        self._notified, self._proxy_at = False, now + PROXY_SECONDS
-        return True
+    def _keep_firewall_open(self, nodes: Mapping[str, Node]) -> list[RancherctlError]:
+        """Insert the rules of nft or iptables that a reboot or a load of the firewall's file removed."""
+        peers = desired.remembered(self._state) if self._state else ()
+        known = [self._config.address, *(peer.address for peer in peers)]
+        known += [peer.address for peer in desired.peers(nodes, self._config)]
+        try:
+            lost = firewall_rules.vanished(
+                firewall_rules.read(self._transport, managers=False), filter(None, known), self._config.pod_cidr
+            )
+            firewall_rules.apply(self._transport, lost)
+        except RancherctlError as error:
+            return [error]
+        for change in lost:
+            log.warning("a rule of the firewall was missing: %s", change.name)
+        return []
 
     def _repair(self) -> list[RancherctlError]:
         """Apply the state to the kernel and the files; returns the failures."""

@@ -15,9 +15,11 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.removal import concerned, remove
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.events import Event
+from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.command import Command
 from rancherctl.hosts.fact_values import UnitFact
 from rancherctl.hosts.facts import HostFacts
+from rancherctl.hosts.firewall import FirewallFact
 from rancherctl.hosts.model import Resource
 from rancherctl.hosts.state import ObservedResources, state
 from rancherctl.hosts.transport import Transport
@@ -65,6 +67,7 @@ def removal_context(monkeypatch: pytest.MonkeyPatch, *found: RemovalHost) -> Con
     by_name = {host.name: host for host in found}
     monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)
     monkeypatch.setattr(concerned, "observe", observed)
+    monkeypatch.setattr(firewall_rules, "read", lambda host: firewall_rules.PresentRules(FirewallFact()))
     monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(
         remove, "remove_resources", lambda host, emit, **what: emit(Event("remove", "x", host.name)) or ("thing",)

@@ -89,6 +89,9 @@ network.mode is routed (routes on a shared subnet, VXLAN across subnets), vxlan 
 that drop packets with pod addresses) or none (for another network add-on). routed and vxlan can become each other.
 network.checkSeconds (default 60) is how often each host checks that its pods reach DNS, the API and pods of other
 hosts; `rancherctl env status` and the condition rancherctl.io/PodNetworkReady of Nodes show what they found.
+network.openFirewall: true (or --open-firewall) adds rules to hosts' firewalls (ufw, firewalld, iptables, nft) that deny
+by default: they accept the hosts' addresses, pods and replies to pods. Policies and other rules stay as they are, and
+ports for clients, such as 80, 443 and 6443, are not opened. `env apply` without it, and `env rm`, remove these rules.
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
 ssh is the default of all hosts; each host may have an ssh of its own: host, user, port, identity, config, knownHosts,

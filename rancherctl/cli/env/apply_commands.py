@@ -9,7 +9,7 @@ import typer
 from rancherctl.cli.completion_names import remember_environments
 from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.durations import Duration
-from rancherctl.cli.env.options import BreakLockOption, BundleOption, FileOption
+from rancherctl.cli.env.options import BreakLockOption, BundleOption, FileOption, OpenFirewallOption
 from rancherctl.cli.options import (
     DryRunOption,
     EnvArgument,
@@ -51,6 +51,7 @@ def create(
     jump: JumpOption = "",
     ssh_client: SshClientOption = "",
     bundle: BundleOption = None,
+    open_firewall: OpenFirewallOption = None,
     timeout: TimeoutOption = TEN_MINUTES,
     no_wait: NoWaitOption = False,
     dry_run: DryRunOption = False,
@@ -69,7 +70,7 @@ def create(
       rancherctl env create demo --host root@10.0.0.11=etcd,controlplane --host root@10.0.0.12=worker
       rancherctl env create -f prod.yaml --dry-run
     """
-    from rancherctl.cli.env.environment_file import from_hosts, requested_environment
+    from rancherctl.cli.env.environment_file import from_hosts, requested_environment, with_firewall
     from rancherctl.cli.env.ssh_login import SshLogin
     from rancherctl.errors import UsageError
 
@@ -94,6 +95,7 @@ def create(
         environment = from_hosts(run, name, host or (), kubernetes, SshLogin(identity, ssh_config, jump, ssh_client))
     else:
         raise UsageError("missing name of the environment", hint="rancherctl env create NAME --host …, or -f FILE")
+    environment = with_firewall(environment, open_firewall)
     create_environment(run, environment, bundle, timeout, dry_run=dry_run, wait=not no_wait)
 
 
@@ -121,6 +123,7 @@ def apply_(
     name: EnvArgument = None,
     file: FileOption = None,
     bundle: BundleOption = None,
+    open_firewall: OpenFirewallOption = None,
     timeout: TimeoutOption = TEN_MINUTES,
     no_wait: NoWaitOption = False,
     break_lock: BreakLockOption = False,
@@ -137,12 +140,13 @@ def apply_(
     Examples:
       rancherctl env apply -f prod.yaml
       rancherctl env apply prod --dry-run
+      rancherctl env apply prod --open-firewall
       cat prod.yaml | rancherctl env apply -f -
     """
-    from rancherctl.cli.env.environment_file import requested_environment
+    from rancherctl.cli.env.environment_file import requested_environment, with_firewall
 
     run = current(output=output)
-    environment = requested_environment(run, name, file)
+    environment = with_firewall(requested_environment(run, name, file), open_firewall)
     if dry_run:
         _plan(run, environment, bundle)
     else:
@@ -153,6 +157,7 @@ def plan_(
     name: EnvArgument = None,
     file: FileOption = None,
     bundle: BundleOption = None,
+    open_firewall: OpenFirewallOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 8 if there are changes.")] = False,
     output: OutputOption = None,
 ) -> None:
@@ -164,10 +169,11 @@ def plan_(
       rancherctl env plan prod -o wide
       rancherctl env plan prod --exit-code
     """
-    from rancherctl.cli.env.environment_file import requested_environment
+    from rancherctl.cli.env.environment_file import requested_environment, with_firewall
 
     run = current(output=output)
-    if _plan(run, requested_environment(run, name, file), bundle) and exit_code:
+    environment = with_firewall(requested_environment(run, name, file), open_firewall)
+    if _plan(run, environment, bundle) and exit_code:
         raise typer.Exit(HAS_CHANGES)
 
 

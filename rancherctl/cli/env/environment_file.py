@@ -31,6 +31,13 @@ def requested_environment(run: CommandRun, name: str | None, file: str | None) -
     return environment
 
 
+def with_firewall(environment: Environment, opened: bool | None) -> Environment:
+    """The environment with --open-firewall or --no-open-firewall; unchanged for None."""
+    if opened is None:
+        return environment
+    return replace(environment, network=replace(environment.network, open_firewall=opened))
+
+
 def from_file(run: CommandRun, file: str) -> Environment:
     """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
     path = Path() if file == "-" else Path(absolute(file))

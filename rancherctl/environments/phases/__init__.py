@@ -14,6 +14,7 @@ from rancherctl.environments.phases.base import Phase
 from rancherctl.environments.phases.certificates import CERTIFICATES
 from rancherctl.environments.phases.control_plane import CONTROL_PLANE
 from rancherctl.environments.phases.etcd import ETCD
+from rancherctl.environments.phases.firewall import CLOSE_FIREWALL, OPEN_FIREWALL
 from rancherctl.environments.phases.nodes import NODES
 from rancherctl.environments.phases.objects import OBJECTS
 from rancherctl.environments.phases.packages import PACKAGES
@@ -25,6 +26,7 @@ from rancherctl.environments.phases.record import RECORD
 PHASES: Final[tuple[Phase, ...]] = (
     PREFLIGHT,
     LOCK,
+    OPEN_FIREWALL,
     PACKAGES,
     ARTEFACTS,
     CERTIFICATES,
@@ -33,6 +35,7 @@ PHASES: Final[tuple[Phase, ...]] = (
     OBJECTS,
     NODES,
     AGENTS,
+    CLOSE_FIREWALL,
     READY,
     PRUNE,
     RECORD,

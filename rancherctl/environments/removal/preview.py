@@ -13,6 +13,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.environments.removal.concerned import concerned_hosts
 from rancherctl.environments.removal.requests import leftovers
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.command import script
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host
@@ -59,4 +60,9 @@ def _present(environment: Environment, host: Host, context: Context) -> tuple[st
         names = ()
     except (ValueError, TypeError) as error:
         raise RancherctlError(f"{host.name}: {OWNED} is damaged", why=str(error)) from error
-    return (*leftovers(environment, context, host, {}), *(f"package {name}" for name in names))
+    rules = firewall_rules.plan(firewall_rules.read(context.transport(host)), (), "")
+    return (
+        *leftovers(environment, context, host, {}),
+        *(f"firewall rule {rule.name}" for rule in rules),
+        *(f"package {name}" for name in names),
+    )

@@ -23,7 +23,7 @@ from rancherctl.environments.removal.requests import (
 )
 from rancherctl.errors import PartialError, RancherctlError
 from rancherctl.events import Event
-from rancherctl.hosts import host_lock, lock_owner
+from rancherctl.hosts import firewall_rules, host_lock, lock_owner
 from rancherctl.hosts.command import script
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host
@@ -114,6 +114,7 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     lines: tuple[str, ...] = ()
     for group in STOP_ORDER:
         lines += remove_resources(transport, context.emit, units=group)
+    lines += firewall_rules.close(transport)
     cleared = call(transport, request(environment, host, "clear"))
     stuck = tuple(line for line in cleared["left"] if line.startswith(KERNEL))
     if stuck:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
-from rancherctl.hosts import firewall
+from rancherctl.hosts import firewall, firewall_rules
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.transport import Transport
 from rancherctl.lab import network
 from rancherctl.lab.command import LabError
 from rancherctl.lab.model import Firewall
@@ -27,6 +30,13 @@ systemd-run -q --unit=web python3 -m http.server 8080
 systemd-run -q --unit=web-pod ip netns exec pod python3 -m http.server 8080
 """
 """A web server on the host, and one behind it with an address of a pod."""
+STATE = {
+    "nft": "nft -s list table inet filter",
+    "ufw": "cat /etc/ufw/user.rules; iptables -S | sort",
+    "firewalld": "for where in --permanent ''; do for zone in trusted public; do"
+    " firewall-cmd $where --zone=$zone --list-all; done; done; ls -A /var/lib/rancherctl 2>/dev/null || true",
+}
+RELOAD = {"nft": "nft -f /etc/nftables.conf", "ufw": "ufw reload", "firewalld": "firewall-cmd --reload"}
 ON_H2 = f"ip addr replace {FOREIGN}/32 dev lo; ip route replace {POD} via $H1"
 
 
@@ -56,6 +66,38 @@ def found(lab: RunningLab) -> firewall.FirewallFact:
     return firewall.parse(lab.ssh("h1", firewall.COMMAND))
 
 
+class Shell(Transport):
+    """Runs commands on a lab host with ssh."""
+
+    def __init__(self, lab: RunningLab, name: str) -> None:
+        self._lab, self.name = lab, name
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        assert check
+        return Result(command, 0, self._lab.ssh(self.name, shlex.join(command.argv)).encode(), b"")
+
+
+def test_rules_of_open_firewall_let_pods_through_and_are_removed_without_a_trace(site: RunningLab) -> None:
+    host, shell = site.lab.spec.firewall, Shell(site, "h1")
+    assert host is not None
+    one, hosts = site.host("h1").address, [reach.address for reach in site.hosts()]
+    before = site.ssh("h1", STATE[host])
+    until("the hosts' own subnet is allowed", lambda: answers(site, one))
+    assert not answers(site, one, FOREIGN)
+    firewall_rules.apply(shell, firewall_rules.plan(firewall_rules.read(shell), hosts, PODS))
+    assert answers(site, one, FOREIGN)
+    assert answers(site, POD, FOREIGN)
+    assert firewall_rules.plan(firewall_rules.read(shell), hosts, PODS) == ()
+    site.ssh("h1", RELOAD[host])
+    firewall_rules.apply(shell, firewall_rules.vanished(firewall_rules.read(shell), hosts, PODS))
+    assert answers(site, one, FOREIGN)
+    assert answers(site, POD, FOREIGN)
+    assert firewall_rules.plan(firewall_rules.read(shell), hosts, PODS) == ()
+    assert firewall_rules.close(shell)
+    assert site.ssh("h1", STATE[host]) == before
+    assert not answers(site, one, FOREIGN)
+
+
 def test_a_firewall_drops_packets_of_pods_until_its_commands_are_run(
     site: RunningLab, request: pytest.FixtureRequest
 ) -> None:
@@ -73,7 +115,7 @@ def test_a_firewall_drops_packets_of_pods_until_its_commands_are_run(
     for target, source in ((one, FOREIGN), (POD, FOREIGN), (POD, "")):
         until(f"{source} reaches {target}", lambda t=target, s=source: answers(site, t, s))
     if host != "nft":
-        site.ssh("h1", "ufw reload" if host == "ufw" else "firewall-cmd --reload")
+        site.ssh("h1", RELOAD[str(host)])
         assert answers(site, one, FOREIGN)
         assert answers(site, POD, FOREIGN)
     assert found(site) == before

@@ -36,10 +36,11 @@ def test_packages_stay_while_something_is_left_in_the_kernel(tmp_path: Path, mon
 
     monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(remove, "remove_resources", taken)
+    monkeypatch.setattr(remove.firewall_rules, "close", lambda _transport: asked.append("firewall") or ())
     context = Context(lambda _: FakeTransport(tmp_path), Bundle(tmp_path, Manifest("1.36.3", "amd64", "directory", ())))
     _, left = remove._clear(environment, environment.hosts[0], context)
     assert left == ("nft table ip kube-proxy",)
-    assert asked == ["units", "units", "units", "clear"]
+    assert asked == ["units", "units", "units", "firewall", "clear"]
 
 
 def test_a_host_that_other_software_uses_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,8 @@ def _unexpected(host: Host) -> Transport:
 
 def test_phases_run_in_an_order_in_which_later_ones_find_what_they_need() -> None:
     names = [phase.name for phase in PHASES]
-    order = "preflight lock packages artefacts certificates etcd control-plane objects nodes agents ready record"
+    order = "preflight lock firewall packages artefacts certificates etcd control-plane objects nodes agents"
+    order += " firewall-close ready record"
     assert [name for name in names if name in order.split()] == order.split()
     assert set(HOST_PHASES) < set(names)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.firewall import FilterChain, FirewallFact
 from rancherctl.hosts.transport import CommandFailedError
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
@@ -272,3 +274,30 @@ def test_a_new_mode_sends_through_its_tunnels_only_after_the_other_hosts_had_tim
     assert device() == ""
     now[0] = transition.SWITCH_SECONDS + 1
     assert device() == "rctl-vxlan"
+
+
+def test_with_open_firewall_lost_rules_are_restored_after_a_notification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wakes: list[Callable[[], None]] = []
+    monkeypatch.setattr("rancherctl.network.reconcile.NetlinkWatch", wakes.append)
+    chain = FilterChain("inet", "filter", "input", "input")
+    present = firewall_rules.PresentRules(FirewallFact("", (chain,)))
+    monkeypatch.setattr(firewall_rules, "read", lambda _, **__: present)
+    tools, now = Tools(), [0.0]
+    config = replace(CONFIG, open_firewall=True)
+    role = NetworkRole(config, tools, state_path=tmp_path / "state.json", clock=lambda: now[0])
+    role.start(lambda: None)
+
+    def restored() -> list[str]:
+        tools.ran.clear()
+        role.reconcile(nodes("1", "2"))
+        return [line for line in tools.ran if "insert rule inet filter input" in line]
+
+    (line,) = restored()
+    assert "10.77.0.11, 10.77.0.12, 10.42.0.0/16" in line
+    assert restored() == []
+    wakes[0]()
+    assert len(restored()) == 1
+    now[0] = 31.0
+    assert len(restored()) == 1

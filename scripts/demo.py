@@ -48,7 +48,15 @@ CERTAIN = {
     "RANCHERCTL_PROGRESS": os.environ.get("RANCHERCTL_PROGRESS", "plain"),
     "HOME": str(Path.home()),
 }
-REMOVAL = f".venv/bin/rancherctl env rm {NAME} --confirm {NAME} && .venv/bin/rancherctl lab down --name {NAME}"
+REMOVAL = "\n  ".join(
+    (
+        *(
+            f".venv/bin/rancherctl env rm {name} --confirm {name} --force"
+            for name in ((demo_federation.ACME, demo_federation.PARIS, NAME) if not FIRST else (NAME,))
+        ),
+        f".venv/bin/rancherctl lab down --name {NAME}",
+    )
+)
 LOCK = Path("/run/rancherctl-demo.lock")
 GRACE = 60.0
 """Seconds that an interrupted command may take to release its locks and exit."""

@@ -70,11 +70,15 @@ class Shell(Transport):
     """Runs commands on a lab host with ssh."""
 
     def __init__(self, lab: RunningLab, name: str) -> None:
-        self._lab, self.name = lab, name
+        self._lab, self._name = lab, name
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def run(self, command: Command, *, check: bool = True) -> Result:
         assert check
-        return Result(command, 0, self._lab.ssh(self.name, shlex.join(command.argv)).encode(), b"")
+        return Result(command, 0, self._lab.ssh(self._name, shlex.join(command.argv)).encode(), b"")
 
 
 def test_rules_of_open_firewall_let_pods_through_and_are_removed_without_a_trace(site: RunningLab) -> None:
@@ -96,6 +100,7 @@ def test_rules_of_open_firewall_let_pods_through_and_are_removed_without_a_trace
     assert firewall_rules.close(shell)
     assert site.ssh("h1", STATE[host]) == before
     assert not answers(site, one, FOREIGN)
+    assert not answers(site, POD)
 
 
 def test_a_firewall_drops_packets_of_pods_until_its_commands_are_run(

@@ -12,7 +12,7 @@ from tests.lab.support import Environment, lab_name, make, until
 NAMESPACE = "default"
 RULES = {
     "nft": "nft -s list table inet filter",
-    "ufw": "cat /etc/ufw/user.rules /etc/default/ufw /etc/ufw/ufw.conf; iptables -S | sort",
+    "ufw": "cat /etc/ufw/user.rules /etc/default/ufw /etc/ufw/ufw.conf; iptables -S | grep -v KUBE- | sort",
     "firewalld": "for where in --permanent ''; do for zone in trusted public; do"
     " firewall-cmd $where --zone=$zone --list-all; done; done",
 }

@@ -40,7 +40,11 @@ RELOAD = {"nft": "nft -f /etc/nftables.conf", "ufw": "ufw reload", "firewalld": 
 ON_H2 = f"ip addr replace {FOREIGN}/32 dev lo; ip route replace {POD} via $H1"
 
 
-@pytest.fixture(scope="module", params=["nft", "ufw", pytest.param("firewalld", marks=pytest.mark.slow)])
+FAULT = pytest.mark.xfail(strict=True, reason="firewalld keeps rules of removed sources until its next reload (ADR 52)")
+FIREWALLD = pytest.param("firewalld", marks=[pytest.mark.slow, FAULT])
+
+
+@pytest.fixture(scope="module", params=["nft", "ufw", FIREWALLD])
 def site(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
     """Two hosts with a firewall, ready for requests of ``answers``."""
     kind: Firewall = request.param

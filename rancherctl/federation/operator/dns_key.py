@@ -36,7 +36,7 @@ class DnsKey:
 def parse(text: str, source: str) -> DnsKey:
     """The key in a file as ``tsig-keygen`` prints it; InvalidInputError names ``source`` and what is wrong."""
     found = _KEY.fullmatch(_COMMENT.sub("", text).strip())
-    hint = f"tsig-keygen -a {ALGORITHMS[0]} NAME prints such a file"
+    hint = "tsig-keygen NAME prints such a file"
     if found is None:
         form = 'key "NAME" { algorithm hmac-sha256; secret "BASE64"; };'
         raise InvalidInputError(f"{source} is not a TSIG key", (f"expected: {form}",), hint=hint)

@@ -36,7 +36,7 @@ _rancherctl_words() {
     'env rm') commands='' options='--file -f --confirm --break-lock --force --services --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env status') commands='' options='--wait --timeout --check --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env host-drain') commands='' options='--limit --dns --force --no-wait --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env host-undrain') commands='' options='--env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env fetch') commands='' options='--identity --ssh-config --jump --ssh-client --replace --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;

@@ -208,6 +208,7 @@ complete -c rancherctl -n '__rancherctl_at "env show"' -l debug -d 'As --verbose
 complete -c rancherctl -n '__rancherctl_at "env show" 0' -a '(__rancherctl_names environments)'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l wait -d 'Wait until the environment is healthy.'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l timeout -x -d 'Time limit, such as 90s, 5m or 1h30m.'
+complete -c rancherctl -n '__rancherctl_at "env status"' -l check -d 'Check now what pods of each host reach, instead of the last reports.'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l bundle -r -F -d 'Bundle to compare with. (default: the last one used)'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "env status"' -s h -l help -d 'Show this message and exit.'

@@ -131,6 +131,16 @@ def _pod_endpoint(config: AgentConfig, _: argparse.Namespace) -> int:
     return endpoint.run(config.node, endpoint.runtime_socket(), lambda message: notify(address, message))
 
 
+def _pod_paths(config: AgentConfig, options: argparse.Namespace) -> int:
+    from rancherctl.hosts.local import LocalTransport
+    from rancherctl.pod_paths.now import check_now
+    from rancherctl.pod_paths.reconcile import path_config
+
+    found = check_now(path_config(config), LocalTransport(config.node), options.words)
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 0
+
+
 COMMANDS = {
     "access-log": _access_log,
     "agent": _agent,
@@ -138,6 +148,7 @@ COMMANDS = {
     "federation": _federation,
     "network-restore": _network_restore,
     "pod-endpoint": _pod_endpoint,
+    "pod-paths": _pod_paths,
     "renew-certificates": _renew_certificates,
     "tidy": _prune_versions,
     "dns-query": _dns,
@@ -156,7 +167,8 @@ def _parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         help="dns-query, dns-explain: NAME [TYPE]; dns-ask: NAME/TYPE…; dns-records: [ZONE|SERVICE]; "
-        "renew-certificates: [FILE]",
+        "renew-certificates: [FILE]; "
+        "pod-paths: NODE=ADDRESS ...",
     )
     parser.add_argument(
         "--server",

@@ -29,6 +29,7 @@ NOT_ON_HOSTS = (
     "hosts/remote_host.py",
     "hosts/session_slots.py",
     "hosts/ssh",
+    "pod_paths/join_site.py",
     "kube/official",
     "kube/connect",
     "agents/package.py",

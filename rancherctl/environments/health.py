@@ -97,7 +97,7 @@ class HostHealth:
             out.append("agent heartbeat missing")
         elif not self.starting:  # while an agent starts, the report is that of the previous process
             out += _reported(self.report)
-            out += [f"pods: {line}" for line in self.paths]
+        out += [f"pods: {line}" for line in self.paths]
         out += [_expiring(c) for c in self.certificates if c.days < CERTIFICATE_DAYS]
         return tuple(out)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rancherctl.bundle.distribution.offer import systems
-from rancherctl.environments import bundled_packages, host_checks, paths_between
+from rancherctl.environments import bundled_packages, host_checks, join_paths, paths_between
 from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import grouped
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
-from rancherctl.events import Event
+from rancherctl.events import Event, busy
 from rancherctl.hosts.facts import HostFacts, gather_facts
 from rancherctl.hosts.fanout import majority
 from rancherctl.text import plural
@@ -64,9 +64,19 @@ def preflight(environment: Environment, context: Context) -> Checked:
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context, _opened(environment, facts))
+    unchecked = list[str]()
+    if not found and not (errors and not exists):  # it takes seconds, and the other problems come first
+        with busy(context.emit, "preflight", "checking the paths of pods between the hosts"):
+            found, unchecked = join_paths.problems(environment, new, facts, context)
     _refuse(environment, found, {} if exists else errors)
-    warnings = tuple(
-        line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
+    warnings = (
+        *(
+            line
+            for name, fact in facts.items()
+            if (h := environment.host(name))
+            for line in host_checks.warnings(h, fact)
+        ),
+        *unchecked,
     )
     lines = grouped(warnings)
     for line in lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from rancherctl.environments.observe import ObservedHost, ObservedHosts, observe
 from rancherctl.environments.phases import PHASES
 from rancherctl.environments.pki.leaves import leaves
 from rancherctl.environments.pki.wanted import apply_in, parse
+from rancherctl.environments.pod_paths_check import CheckedPaths, check_now
 from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.environments.stored_json import json_field
@@ -35,7 +36,7 @@ from rancherctl.kube.client import CONFIGMAPS, LEASES, Json
 from rancherctl.kube.objects import Node
 from rancherctl.kube.rest import RestClient
 from rancherctl.pod_paths.explain import PathProblem, explain, remedies, unknowns
-from rancherctl.pod_paths.model import from_section
+from rancherctl.pod_paths.model import HostPaths, from_section
 from rancherctl.pod_paths.role_spec import SPEC as POD_PATHS
 
 
@@ -52,8 +53,11 @@ class _ApiStatus:
     alarms: tuple[str, ...] = ()
 
 
-def status(environment: Environment, context: Context) -> EnvironmentStatus:
-    """The environment's status; a host or an API that does not answer is part of it, not an error."""
+def status(environment: Environment, context: Context, *, check: bool = False) -> EnvironmentStatus:
+    """The environment's status; a host or an API that does not answer is part of it, not an error.
+
+    ``check``: check the paths of pods now, instead of reading what agents found last.
+    """
     facts, failures = gather_facts(
         environment.hosts,
         context.transport,
@@ -71,7 +75,8 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
         drift = _drift(run, bool(api.error))
     finally:
         run.close()
-    found, problems, unknown = _pod_paths(environment, api)
+    checked = check_now(environment, context, observed.hosts) if check else None
+    found, problems, unknown = _pod_paths(environment, api, checked)
     observation = _Observation(environment, context, facts, observed, failures, api, drift, found)
     hosts = tuple(_host(observation, host) for host in environment.hosts)
     notes = []
@@ -103,20 +108,28 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
 
 
 def _pod_paths(
-    environment: Environment, api: _ApiStatus
+    environment: Environment, api: _ApiStatus, checked: CheckedPaths | None
 ) -> tuple[Mapping[str, tuple[str, ...]], tuple[PathProblem, ...], tuple[str, ...]]:
     """Problems of pod paths by host and as a list, and notes about what could not be checked."""
+    if checked is not None:
+        return _explained(checked.paths, set(checked.paths), checked.notes)
     live = {name for name, member in api.roster.items() if member.get("alive")}
     paths = {
         host.name: found
         for host in environment.hosts
         if (found := from_section((api.reports.get(host.name) or {}).get(POD_PATHS.name))) is not None
     }
+    return _explained(paths, live, ())
+
+
+def _explained(
+    paths: Mapping[str, HostPaths], live: Collection[str], notes: tuple[str, ...]
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[PathProblem, ...], tuple[str, ...]]:
     problems = explain(paths, live)
     lines: dict[str, tuple[str, ...]] = {}
     for each in problems:
         lines[each.host] = (*lines.get(each.host, ()), each.text)
-    return lines, problems, unknowns(paths, live)
+    return lines, problems, (*unknowns(paths, live), *notes)
 
 
 def _read_api(run: EnvironmentRun) -> _ApiStatus:

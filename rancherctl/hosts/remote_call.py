@@ -32,6 +32,9 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "receive": ("receive",),
     "lock": ("lock",),
     "connect": ("connect",),
+    "start_join_paths": ("run", "join_paths"),
+    "probe_join_paths": ("run", "join_paths"),
+    "stop_join_paths": ("run", "join_paths"),
 }
 """Operation of ``hosts.remote`` → its module and what that imports beside ``disk``, in the order of the imports."""
 

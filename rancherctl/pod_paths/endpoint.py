@@ -82,12 +82,13 @@ class EndpointProcess:
         if "configure" in request:
             wanted = request["configure"]
             with self._lock:
-                self._set_up(str(wanted["address"]), str(wanted["gateway"]))
+                self.set_up(str(wanted["address"]), str(wanted["gateway"]))
         if "probes" in request:
             return path_probes.run_all(request["probes"][:MAX_PROBES], float(request["timeout"]))
         return {"address": self._address}
 
-    def _set_up(self, address: str, gateway: str) -> None:
+    def set_up(self, address: str, gateway: str) -> None:
+        """Configure the device, and answer other hosts at ``address``."""
         if self._answerer is not None:
             self._answerer.close()
             self._answerer, self._address = None, ""

@@ -80,6 +80,9 @@ def status_(
     name: EnvArgument = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the environment is healthy.")] = False,
     timeout: TimeoutOption = FIVE_MINUTES,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check now what pods of each host reach, instead of the last reports.")
+    ] = False,
     bundle: Annotated[
         str | None,
         typer.Option("--bundle", metavar="BUNDLE", help="Bundle to compare with. (default: the last one used)"),
@@ -92,12 +95,13 @@ def status_(
     Examples:
       rancherctl env status demo
       rancherctl env status demo --wait --timeout 2m
+      rancherctl env status demo --check
       rancherctl env status demo -o json
     """
     from rancherctl.output.environment_status import status_record
 
     run = current(output=output)
-    found, timed_out = _status(run, run.environment(name), bundle, timeout if wait else 0.0)
+    found, timed_out = _status(run, run.environment(name), bundle, timeout if wait else 0.0, check)
     for status in found:
         run.show(status_record(status, wide=run.settings.output == "wide"))
     if timed_out is not None:
@@ -107,7 +111,7 @@ def status_(
 
 
 def _status(
-    run: CommandRun, environment: Environment, bundle: str | None, timeout: float
+    run: CommandRun, environment: Environment, bundle: str | None, timeout: float, check: bool
 ) -> tuple[list[EnvironmentStatus], TimeoutExceededError | None]:
     """The last status, in a list that is empty if not even the first check ended, and the error if ``timeout`` passed.
 
@@ -130,7 +134,7 @@ def _status(
     ):
 
         def healthy() -> bool:
-            last[:] = [status(environment, work)]
+            last[:] = [status(environment, work, check=check)]
             if timeout and not last[0].healthy:
                 work.emit(Event("wait", f"not healthy yet: {_problems(last[0])}"))
             return last[0].healthy

@@ -22,7 +22,7 @@ def test_a_wait_that_times_out_shows_what_is_unhealthy(
     host = HostHealth("h1", "10.0.0.1", ("worker",), False, "no answer")
     looks: list[int] = []
 
-    def status(environment: Any, context: Any) -> EnvironmentStatus:
+    def status(environment: Any, context: Any, *, check: bool) -> EnvironmentStatus:
         looks.append(1)
         return EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (host,))
 
@@ -66,7 +66,7 @@ def test_status_works_without_a_bundle(
     """An operator who has just fetched an environment has no bundle."""
     monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: pytest.fail("no bundle was chosen"))
     found = EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
-    monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
+    monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context, check: found)
     assert call("env", "status", "demo")[0] == 0
 
 

@@ -166,7 +166,8 @@ def probes(
     routed = environment.network.mode == "routed"  # an overlay hides addresses of pods from the network
     control_plane = {host.name for host in environment.with_role("controlplane")}
     for other in listed:
-        if other.host in control_plane and (routed or other.host == site.host):
+        # Between subnets an overlay carries what pods send: the network sees no addresses of pods there.
+        if other.host in control_plane and (other.host == site.host or (routed and other.subnet == site.subnet)):
             probe = {"kind": "tcp", "address": other.address, "port": environment.api.port}
             out.append((Probed("to the API", other.host, other.address, False), probe))
     if routed:

@@ -51,8 +51,9 @@ MADE_ON_HOSTS = (
 )
 """What appears below /etc and /opt and is in no plan: keys and requests made there, links of `systemctl enable`."""
 
-NEVER_STARTED = ("preflight", "lock", "prune")
-"""Phases that a first apply does not announce: two are over before it has a plan, and nothing is surplus."""
+NEVER_STARTED = ("preflight", "lock", "firewall", "firewall-close", "prune")
+"""Phases that a first apply does not announce: two are over before it has a plan, no firewall is opened or closed, and
+nothing is surplus."""
 
 
 @pytest.fixture(scope="module")

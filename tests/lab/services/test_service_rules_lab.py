@@ -86,7 +86,9 @@ def test_an_ingress_port_and_a_service_port_are_never_on_one_host(shared: Enviro
     shared.apply(ingress)
     until(
         "why it has no host",
-        lambda: "a Service uses the port" in w.status_annotation(shared, web, "port").get("message", ""),
+        lambda: (
+            f"port 8080 is used by Service {web}/port" in w.status_annotation(shared, web, "port").get("message", "")
+        ),
     )
     assert not shared.addresses("port", web)
     scaled("service", 2)

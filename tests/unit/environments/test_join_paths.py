@@ -64,6 +64,8 @@ def test_members_dns_and_an_overlays_pods_are_not_probed() -> None:
 
     assert asked(ENV, NEW) == ["to DNS", "to the API", "to pods of h1"]
     assert asked(ENV, {"h1"}) == ["to the API", "to pods of h1"]
+    elsewhere = replace(ONE, subnet=IPv4Network("10.0.1.0/24"))
+    assert [told.what for told, _ in probes(ENV, TWO, (elsewhere, TWO), NEW)] == ["to DNS"]
     overlay = replace(ENV, network=replace(ENV.network, mode="vxlan"))
     assert asked(overlay, NEW) == ["to DNS"]
 

@@ -24,7 +24,7 @@ from rancherctl.cli.options import (
 
 if TYPE_CHECKING:
     from rancherctl.environments.model import Environment, FederationSettings
-    from rancherctl.federation.operator.dns_key import DnsKey
+    from rancherctl.federation.providers.tsig import TsigKey
 
 TEN_MINUTES = Duration(600)
 MAX_KEY = 10_000
@@ -117,9 +117,9 @@ def _settings(zone: str, provider: str, servers: list[str] | tuple[str, ...]) ->
     return FederationSettings(zone.lower().rstrip("."), provider, tuple(servers))
 
 
-def _key(file: str) -> DnsKey | None:
+def _key(file: str) -> TsigKey | None:
     from rancherctl.errors import NotFoundError, UsageError
-    from rancherctl.federation.operator.dns_key import parse
+    from rancherctl.federation.providers.tsig import parse_key
 
     if not file:
         return None
@@ -130,12 +130,12 @@ def _key(file: str) -> DnsKey | None:
         raise NotFoundError(f"{file}: no such file", hint="tsig-keygen prints a key") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {file}", why=str(error)) from error
-    return parse(text, file)
+    return parse_key(text, file)
 
 
-def _store_key(run: CommandRun, environment: Environment, key: DnsKey) -> None:
+def _store_key(run: CommandRun, environment: Environment, key: TsigKey) -> None:
     from rancherctl.cli.api import api
-    from rancherctl.federation.operator.dns_key import secret_object
+    from rancherctl.federation.providers.tsig import secret_object
     from rancherctl.kube.apply import MANAGER
     from rancherctl.kube.client import SECRETS
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.errors import AuthError, NotFoundError, UsageError
+from rancherctl.errors import AuthError, NotFoundError
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.ownership import NameState, ZoneView
 from rancherctl.federation.providers.base import (
@@ -22,26 +20,10 @@ from rancherctl.federation.providers.base import (
 )
 from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones
 from rancherctl.federation.providers.rfc2136 import Rfc2136Provider
-from rancherctl.federation.providers.tsig import ALGORITHMS, TsigKey
+from rancherctl.federation.providers.tsig import DNS_SECRET, TsigKey, key_of
 from rancherctl.kube.client import SECRETS, Json
 
 T = TypeVar("T")
-DNS_SECRET: Final = "dns-provider"  # noqa: S105 - the name of an object
-_HINT: Final = "rancherctl federation create NAME --dns-key-file FILE stores the key"
-
-
-def key_of(secret: Json) -> TsigKey:
-    """The TSIG key in the Secret DNS_SECRET. Raises UsageError."""
-    try:
-        data = {k: base64.b64decode(v or "", validate=True) for k, v in (secret.get("data") or {}).items()}
-        name, algorithm = data["name"].decode("ascii"), data["algorithm"].decode("ascii")
-        key = base64.b64decode(data["secret"], validate=True)
-    except (KeyError, ValueError, binascii.Error) as error:
-        what = f"the Secret {FEDERATION_CONTROLLER}/{DNS_SECRET} has no usable TSIG key"
-        raise UsageError(what, why=f"{type(error).__name__}: {error}", hint=_HINT) from error
-    if algorithm not in ALGORITHMS:
-        raise UsageError(f"the algorithm {algorithm[:40]!r} of the DNS key is not supported", hint=_HINT)
-    return TsigKey(name.lower().removesuffix("."), algorithm, key)
 
 
 class ConfiguredProvider:

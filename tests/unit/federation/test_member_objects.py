@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from rancherctl.contract import FEDERATION_UID_ANNOTATION
 from rancherctl.errors import InvalidInputError, PreflightError
 from rancherctl.federation.cluster import Cluster
-from rancherctl.federation.operator import dns_key
 from rancherctl.federation.operator.join import Seen, Wanted, check, problems
+from rancherctl.federation.providers.tsig import key_of, parse_key, secret_object
 from rancherctl.kube.objects import Meta
 
 WANTED = Wanted("frankfurt", ("https://10.0.0.11:6443",), "PEM")
@@ -70,22 +71,31 @@ KEY = 'key "acme-key" {\n\talgorithm hmac-sha256;\n\tsecret "c2VjcmV0LXNlY3JldA=
 
 
 def test_a_key_file_is_read_and_never_printed() -> None:
-    found = dns_key.parse(f"// made by hand\n{KEY}", "acme.key")
-    assert (found.name, found.algorithm, str(found.secret)) == ("acme-key", "hmac-sha256", "c2VjcmV0LXNlY3JldA==")
+    found = parse_key(f"// made by hand\n{KEY}", "acme.key")
+    assert (found.name, found.algorithm, found.secret) == ("acme-key", "hmac-sha256", b"secret-secret")
     assert "c2Vj" not in repr(found)
+    assert "secret-secret" not in repr(found)
+
+
+def test_a_key_is_stored_and_read_back() -> None:
+    found = parse_key(KEY, "acme.key")
+    stored = secret_object(found)
+    assert stored["stringData"]["secret"] == "c2VjcmV0LXNlY3JldA=="
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in stored["stringData"].items()}
+    assert key_of({"data": data}) == found
 
 
 @pytest.mark.parametrize(
     ("text", "part"),
     [
         ("", "expected: key"),
-        (KEY.replace("hmac-sha256", "hmac-md5"), "hmac-md5 is not supported"),
-        (KEY.replace("c2VjcmV0LXNlY3JldA==", "c2V"), "not base64"),
+        (KEY.replace("hmac-sha256", "hmac-md5"), "'hmac-md5' is not supported"),
+        (KEY.replace("c2VjcmV0LXNlY3JldA==", "c2V"), "is not valid base64"),
         (KEY + KEY, "expected: key"),
     ],
 )
 def test_a_key_file_that_cannot_be_used_says_why(text: str, part: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        dns_key.parse(text, "acme.key")
+        parse_key(text, "acme.key")
     assert part in "\n".join(str(problem) for problem in caught.value.problems)
     assert "tsig-keygen" in (caught.value.hint or "")

@@ -14,8 +14,9 @@ from rancherctl.federation.inventory import Inventory, MemoryInventory
 from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.member_view import MemberView
 from rancherctl.federation.objects import Federated
-from rancherctl.federation.providers.configured import ConfiguredProvider, key_of
+from rancherctl.federation.providers.configured import ConfiguredProvider
 from rancherctl.federation.providers.memory import MemoryZones
+from rancherctl.federation.providers.tsig import key_of
 from rancherctl.federation.public_dns import PublicDns
 from rancherctl.federation.shards import Member
 from rancherctl.federation.wanted import unpublished

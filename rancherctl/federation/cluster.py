@@ -94,7 +94,8 @@ class Connection:
     """What is known of the connection to a member. ``error``: "" if its API answers.
 
     ``identity``: its uid if it is another cluster than the one that joined; ``credential``: why the credential does not
-    work ("" if it does); ``expires_in``: seconds that the renewer's token has left.
+    work ("" if it does); ``expires_in``: seconds that the renewer's token has left. ``next_server``: this address did
+    not answer several checks in a row.
     """
 
     uid: str = ""
@@ -104,6 +105,7 @@ class Connection:
     identity: str = ""
     credential: str = ""
     expires_in: float | None = None
+    next_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

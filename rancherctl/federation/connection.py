@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 2.0
 TIMEOUT: Final = 5.0
+UNANSWERED_CHECKS: Final = 2
+"""So many checks in a row a server of a member may leave without an answer before the next one is tried."""
 RENEW_SECONDS: Final = 24 * 3600.0
 """How old the renewer's token may be before it is replaced."""
 
@@ -48,7 +50,8 @@ class MemberConnection:
     """One member. ``api`` is its client: usable from several threads, for reads at once, for writes after ``start``.
 
     ``gate`` stops writes when this process does not lead; ``changed`` is called when ``state`` changes; ``renewed``
-    stores a new renewer token; ``trust`` stores new certificate authorities (PEM) of the member's API.
+    stores a new renewer token; ``trust`` stores new certificate authorities (PEM) of the member's API. ``state`` is
+    what is known from a connection to another server of the member.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class MemberConnection:
         renewed: Callable[[str], None],
         trust: Callable[[bytes], None],
         server: int = 0,
+        state: Connection | None = None,
         agent: str = FEDERATION_CONTROLLER,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -77,8 +81,9 @@ class MemberConnection:
         self._work: WorkToken | None = None
         self._work_until = 0.0
         self._lock = threading.Lock()
-        self._state = Connection(uid=str(member.status.get("uid", "")))
+        self._state = state or Connection(uid=str(member.status.get("uid", "")))
         self._verified = False
+        self._unanswered = 0
         self._worker = Worker(f"connection to {member.meta.name}", self._check, retry=self._failed)
 
     @property
@@ -124,7 +129,7 @@ class MemberConnection:
         known = str(self.member.status.get("uid", "")) or self._state.uid
         same = not known or uid == known
         version = self._state.version or self._version()
-        self._verified = same
+        self._verified, self._unanswered = same, 0
         expires = tokens.claim(self._renewer_token, "exp")
         self._set(
             Connection(
@@ -172,10 +177,12 @@ class MemberConnection:
         if isinstance(error, (UnauthorizedError, AuthError)):
             with self._lock:
                 self._work = None
+            self._unanswered = 0
             hint = f"{text}: rancherctl federation join {self.member.meta.name} --renew"
-            self._set(replace(state, checked=True, error="", credential=hint))
+            self._set(replace(state, checked=True, error="", credential=hint, next_server=False))
         else:
-            self._set(replace(state, checked=True, error=text))
+            self._unanswered += 1
+            self._set(replace(state, checked=True, error=text, next_server=self._unanswered >= UNANSWERED_CHECKS))
         return RETRY_SECONDS
 
     def _set(self, state: Connection) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER, LEAVE_FINALIZER
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.federation import cluster as clusters
 from rancherctl.federation import hub_tables, tokens
-from rancherctl.federation.cluster import CLUSTERS, Cluster, Condition, MemberStatus
+from rancherctl.federation.cluster import CLUSTERS, Cluster, Condition, Connection, MemberStatus
 from rancherctl.federation.connection import Credential, MemberConnection
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.plan import State, counts
@@ -43,8 +43,6 @@ CREDENTIALS: Final = TableSpec(
     FEDERATION_CONTROLLER,
 )
 SPEC: Final = ControllerSpec("federation", (*hub_tables.TABLES, clusters.TABLE, CREDENTIALS))
-UNREACHABLE_TRIES: Final = 2
-"""So often a server of a member may not answer before the next one in its list is tried."""
 
 
 @dataclass(slots=True)
@@ -56,7 +54,6 @@ class _Handle:
     worker: MemberWorker
     vantage: VantageLink
     server: int = 0
-    unanswered: int = 0
     synced: str = ""
     """The last value of the annotation SYNC_ANNOTATION that was carried out."""
 
@@ -190,16 +187,13 @@ class Hub:
 
     def _next_server(self, handle: _Handle, member: Cluster) -> None:
         """Try the next address of a member whose API does not answer at this one."""
-        if not handle.connection.state.error:
-            handle.unanswered = 0
-            return
-        handle.unanswered += 1
-        if handle.unanswered >= UNREACHABLE_TRIES and len(member.servers) > 1:
-            credential, server = handle.connection.credential, handle.server + 1
+        if handle.connection.state.next_server and len(member.servers) > 1:
+            connection = handle.connection
             self._stop(member.meta.name)
-            self._start(member, credential, server)
+            self._start(member, connection.credential, handle.server + 1, replace(connection.state, next_server=False))
 
-    def _start(self, member: Cluster, credential: Credential, server: int) -> None:
+    def _start(self, member: Cluster, credential: Credential, server: int, state: Connection | None = None) -> None:
+        """Connect; ``state`` is what is known from another server of the member."""
         settings, options, name = self._settings, self._options, member.meta.name
         if settings is None:
             raise ValueError("the settings of the federation are not known yet")
@@ -212,6 +206,7 @@ class Hub:
             renewed=lambda token: self._store_token(member.secret, token),
             trust=lambda pem: self._store_trust(member, pem),
             server=server,
+            state=state,
             agent=options.agent,
             clock=options.clock,
         )

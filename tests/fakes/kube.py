@@ -120,6 +120,10 @@ class FakeApi:
 
         self.faults.append(Fault(lambda _m, p, _q: path in p, act, times))
 
+    def post(self, _path: str, _body: Any) -> Any:
+        """The answer to a POST that creates no object; None for those that do."""
+        return None
+
     def compact(self) -> None:
         """Forget the history: watches from older versions and page tokens answer 410."""
         with self.store.changed:
@@ -222,6 +226,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, {"gitVersion": "v1.36.3"})
         if (found := discovery(path)) is not None:
             return self.answer(200, found)
+        if self.command == "POST" and (answer := self.fake.post(path, body)) is not None:
+            return self.answer(201, answer)
         collection, namespace, name, _sub = split(path)
         store, dry = self.fake.store, bool(query.get("dryRun"))
         match self.command:

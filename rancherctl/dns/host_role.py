@@ -12,10 +12,17 @@ from rancherctl.role_spec import HostRole, HostSettings, Relist
 def build(settings: HostSettings, transport: Transport, relist: Relist) -> HostRole:
     """Return the role that keeps this host's DNS server up to date."""
     from rancherctl.dns.daemon import SystemdDaemon
+    from rancherctl.dns.query_counters import QueryCounters
     from rancherctl.dns.reconcile import DnsRole
     from rancherctl.dns.status import RUN_FILE
 
-    return DnsRole(DnsHostConfig.of(settings), SystemdDaemon(transport), relist=relist, run_file=RUN_FILE)
+    return DnsRole(
+        DnsHostConfig.of(settings),
+        SystemdDaemon(transport),
+        relist=relist,
+        run_file=RUN_FILE,
+        counters=QueryCounters(transport),
+    )
 
 
 def resources(settings: HostSettings) -> tuple[Resource, ...]:

@@ -1,13 +1,13 @@
 """The resources of a host's DNS server: the package with its unit masked, the configuration, the unit. Pure.
 
-Zones, key and list of upstreams are created on the host by prepare.sh and the agent.
+Zones, key and lists of upstreams are created on the host by prepare.sh and the agent.
 """
 
 from __future__ import annotations
 
 from rancherctl.dns.daemon import UNIT
 from rancherctl.dns.model import DnsHostConfig
-from rancherctl.dns.named_conf import bind_server, check, named_conf
+from rancherctl.dns.named_conf import bind_server, check, named_conf, stub_zones
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 
@@ -17,9 +17,10 @@ UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 APPARMOR_PATH = "/etc/apparmor.d/local/usr.sbin.named"
 
 _PREPARE = r"""#!/bin/sh
-# Written by rancherctl. Runs as root before named starts: creates the key and a valid list of upstreams, loads the
+# Written by rancherctl. Runs as root before named starts: creates the key and valid lists of upstreams, loads the
 # AppArmor profile. Arguments: configuration folder, data folder, this server's own addresses (comma-separated). The
-# configured upstreams are in the file "upstreams" of the configuration folder, one a line (none: those of the host).
+# configured upstreams are in the file "upstreams" of the configuration folder, one a line (none: those of the host),
+# the stub domains with the first server of each in "stubs". "reload" as last argument: only files that are included.
 # named may write to the data folder: never follow links there, and read its files with named's rights only.
 set -eu
 etc=$1 data=$2 own=$3
@@ -27,12 +28,15 @@ umask 027
 readable() {
     setpriv --reuid bind --regid bind --init-groups --no-new-privs named-checkconf -c "$etc/named.conf" >/dev/null 2>&1
 }
-forward() {
+put() {
     new=$(mktemp "$data/.new-XXXXXXXX")
-    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$1"; echo '};'; } >"$new"
+    cat >"$new"
     chgrp bind "$new"
     chmod 0660 "$new"
-    mv -fT "$new" "$data/forwarders.conf"
+    mv -fT "$new" "$data/$1"
+}
+forward() {
+    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$1"; echo '};'; } | put forwarders.conf
 }
 if ! grep -qs 'secret "' "$etc/tsig.key"; then
     tsig-keygen -a hmac-sha256 rancherctl >"$etc/tsig.key.new"
@@ -41,6 +45,7 @@ if ! grep -qs 'secret "' "$etc/tsig.key"; then
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
 if ! readable; then
+    if [ -r "$etc/stubs" ]; then put stubs.conf <"$etc/stubs"; fi
     set --
     if [ -r "$etc/upstreams" ]; then
         while read -r line; do set -- "$@" "$line"; done <"$etc/upstreams"
@@ -58,6 +63,7 @@ if ! readable; then
     # One bad upstream address must not stop the cluster's names from being answered.
     readable || forward "127.0.0.1 port 9"
 fi
+[ "${4:-start}" != reload ] || exit 0
 rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
 include=/etc/apparmor.d/local/usr.sbin.named
@@ -85,6 +91,7 @@ def _unit(config: DnsHostConfig) -> str:
         "UMask=0007",
         f"ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} ",
         f"ExecStart=/usr/sbin/named -f -c {etc}/named.conf",
+        f"ExecReload=-+/bin/sh {etc}/prepare.sh {etc} {data} {own} reload",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=always",
         "RestartSec=100ms",
@@ -136,6 +143,10 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         File(named, named_conf(config).encode()),
         File(prepare, _PREPARE.encode(), 0o755),
         File(f"{config.etc}/upstreams", "".join(f"{bind_server(text)}\n" for text in config.upstreams).encode()),
+        File(
+            f"{config.etc}/stubs",
+            stub_zones({domain: servers[:1] for domain, servers in config.stub_domains.items()}).encode(),
+        ),
         File(APPARMOR_PATH, _apparmor(config).encode()),
         File(UNIT_PATH, _unit(config).encode()),
         # A new prepare.sh takes effect at the next start. A new unit does, too: release 0.1 wrote the upstreams into

@@ -139,6 +139,11 @@ class DnsHostConfig:
         """Path of the list of upstreams that answer now; written by prepare.sh and the agent."""
         return f"{self.data}/forwarders.conf"
 
+    @property
+    def stubs_file(self) -> str:
+        """Path of the stub domains with the server that is asked now; written by prepare.sh and the agent."""
+        return f"{self.data}/stubs.conf"
+
 
 def _cidrs(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rancherctl.dns import names, upstreams
 from rancherctl.dns.client import KEY_NAME
@@ -122,6 +122,14 @@ def forwarders(servers: Sequence[str]) -> str:
     return f"forward only;\nforwarders {_block([bind_server(text) for text in servers] or (NOWHERE,))};\n"
 
 
+def stub_zones(servers: Mapping[str, Sequence[str]]) -> str:
+    """The included file with the stub domains and the servers to forward to (``IP[:PORT]``)."""
+    return "".join(
+        f'zone "{name}" {{ type forward; forward only; forwarders {_block(map(bind_server, found))}; }};\n'
+        for name, found in sorted(servers.items())
+    )
+
+
 def _zone(zone: str) -> str:
     return f"""\
 zone "{zone.removesuffix(".")}" {{
@@ -139,15 +147,12 @@ zone "{zone.removesuffix(".")}" {{
 
 
 def named_conf(config: DnsHostConfig) -> str:
-    """The whole configuration; the upstreams, which the agent changes at run time, are in an included file."""
+    """The whole configuration; upstreams and stub domains, which the agent changes, are in included files."""
     check(config)
     here = [a for a in config.addresses if ":" not in a]
     here6 = [a for a in config.addresses if ":" in a]
     clients = _block(("127.0.0.0/8", "::1", "localhost", *config.pod_cidrs))
-    stubs = "".join(
-        f'zone "{name}" {{ type forward; forward only; forwarders {_block(map(bind_server, servers))}; }};\n'
-        for name, servers in sorted(config.stub_domains.items())
-    )
+    stubs = f'include "{config.stubs_file}";\n' if config.stub_domains else ""
     return f"""\
 # Written by rancherctl; changes are overwritten.
 include "{config.key_file}";

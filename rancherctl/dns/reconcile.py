@@ -17,6 +17,7 @@ from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.names import zone_of
+from rancherctl.dns.query_counters import QueryCounters
 from rancherctl.dns.records import Shape
 from rancherctl.dns.role_spec import SPEC
 from rancherctl.dns.status import write_section
@@ -49,7 +50,8 @@ NO_UPSTREAM = (
 class DnsRole:
     """Satisfies role_spec.HostRole. ``relist`` (optional) makes the watch cache list the named tables again.
 
-    ``run_file`` is where the section is written for `dns status` (status.RUN_FILE on hosts).
+    ``run_file`` is where the section is written for `dns status` (status.RUN_FILE on hosts). Without ``counters``,
+    queries to upstreams are not counted.
     """
 
     name = SPEC.name
@@ -62,6 +64,7 @@ class DnsRole:
         relist: Callable[[tuple[str, ...]], None] | None = None,
         probe: bool = True,
         run_file: Path | None = None,
+        counters: QueryCounters | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         zones = named_conf.zones(config)
@@ -77,7 +80,7 @@ class DnsRole:
         verifier = Verifier(lambda: Channel(config.control_port, config.key_file), zones)
         self._sync = Sync(self._channel, verifier, self._healer, tuple(self._states.values()), clock)
         self._monitor: UpstreamMonitor | None = None
-        self._forwarding = Forwarding(config.forwarders_file, self._store, daemon)
+        self._forwarding = Forwarding(config, self._store, daemon)
         self._lags: deque[float] = deque(maxlen=500)
         self._snapshot_number = -1
         self._api_seen_at = clock()
@@ -89,7 +92,7 @@ class DnsRole:
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
         self._unanswered = 0
         self._relisted = float("-inf")
-        self._run_file = run_file
+        self._run_file, self._counters = run_file, counters
         self._written: tuple[float, Mapping[str, Any]] = (float("-inf"), {})
         self._set_wanted(self._wanted.fixed(config.addresses))
 
@@ -98,7 +101,11 @@ class DnsRole:
         self._store.tidy()
         if self._probe:
             self._monitor = UpstreamMonitor(
-                self._config.upstreams, self._config.addresses, wake, stubs=self._config.stub_domains
+                self._config.upstreams,
+                self._config.addresses,
+                wake,
+                stubs=self._config.stub_domains,
+                count=self._counters.read if self._counters else None,
             )
             self._monitor.start()
 
@@ -177,11 +184,10 @@ class DnsRole:
 
     def _forwarders(self) -> None:
         """Apply the upstreams; a failure (full disk, failed reload) does not stop updates of the cluster's names."""
-        order = self._monitor.order if self._monitor is not None else None
-        if order is None or self._clock() < self._forward_retry_at:
+        if self._monitor is None or self._clock() < self._forward_retry_at:
             return
         try:
-            self._forwarding.use(order)
+            self._forwarding.use(self._monitor.order, self._monitor.stubs)
         except (RancherctlError, OSError) as error:
             self._forward_problem, self._forward_retry_at = (
                 f"cannot update the upstreams: {error}",
@@ -229,9 +235,6 @@ class DnsRole:
                 last = stats.read(self._config.stats_port)
             except RancherctlError as error:  # missing counters must not stop updates
                 log.debug("%s", error)
-            before = self._stats[1]
-            if self._monitor is not None and last is not None and before is not None and last.started == before.started:
-                self._monitor.count(last.sent - before.sent)
             self._stats = (self._clock(), last)
         return last
 

@@ -15,5 +15,6 @@ SPEC: Final = RoleSpec(
     tables=(tables.SERVICES, tables.ENDPOINTSLICES, tables.PODS),
     units=(DNS_UNIT,),
     ports=(PortUse("udp", 53, "DNS"), PortUse("tcp", 53, "DNS")),
+    nft_tables=("rancherctl_dns",),
     runtime_paths=("/run/named", "/var/lib/bind", "/var/cache/bind"),
 )

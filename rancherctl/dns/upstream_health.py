@@ -20,14 +20,16 @@ The second may also be left over, empty or outdated, where systemd-resolved ran 
 """
 INTERVAL = 2.0
 """Seconds from the start of one probe to the next."""
+COUNT_EVERY = 10.0
+"""Seconds between two looks at the counters of queries, which start a process."""
 DOUBT_INTERVAL = 0.2
 """Seconds between two probes while one more would tell whether an upstream is dead."""
 
 
 class UpstreamMonitor:
-    """Probes all upstreams in a thread, keeps ``order`` up to date and calls ``wake`` when it changes.
+    """Probes all upstreams in a thread, keeps ``order`` and ``stubs`` up to date and calls ``wake`` when they change.
 
-    ``stubs`` maps a domain to its servers: they are probed and reported, and the server chooses among them itself.
+    ``stubs`` maps a domain to its servers. ``count`` returns the queries sent to each server (QueryCounters.read).
     """
 
     def __init__(
@@ -37,20 +39,28 @@ class UpstreamMonitor:
         wake: Callable[[], None],
         *,
         stubs: Mapping[str, Sequence[str]] | None = None,
+        count: Callable[[Sequence[str]], Mapping[str, int]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._configured, self._own, self._wake, self._clock = configured, frozenset(own), wake, clock
+        self._count, self._counted_at, self._queries = count, -COUNT_EVERY, dict[str, int]()
         self._health = {domain: Health() for domain in ("", *sorted(stubs or {}))}
         for domain, servers in (stubs or {}).items():
             self._health[domain].use(tuple(map(upstreams.canonical, servers)))
-        self._order: tuple[str, ...] | None = None
+        self._chosen: dict[str, tuple[str, ...] | None] = dict.fromkeys(self._health)
         self._rows: list[dict[str, Any]] = []
         self._worker = Worker("dns-upstreams", self._probe, retry=lambda _: INTERVAL)
 
     @property
     def order(self) -> tuple[str, ...] | None:
         """The upstreams to forward to: one, or all if none answers; None until that is known."""
-        return self._order
+        return self._chosen[""]
+
+    @property
+    def stubs(self) -> Mapping[str, tuple[str, ...]] | None:
+        """For each stub domain the servers to forward to, as ``order``; None until that is known of all."""
+        found = {domain: servers for domain, servers in self._chosen.items() if domain and servers is not None}
+        return found if len(found) == len(self._chosen) - 1 else None
 
     @property
     def dead(self) -> tuple[str, ...]:
@@ -61,12 +71,6 @@ class UpstreamMonitor:
     def rows(self) -> list[dict[str, Any]]:
         """The state of all upstreams and servers of stub domains (upstreams.rows)."""
         return self._rows
-
-    def count(self, queries: int) -> None:
-        """Note that the server has sent queries to the upstream in use."""
-        order = self._order
-        if order is not None and len(order) == 1 and (state := self._health[""].states.get(order[0])) is not None:
-            state.queries += queries
 
     def start(self) -> None:
         """Start probing."""
@@ -90,26 +94,42 @@ class UpstreamMonitor:
             asked, timeout=probe.SLOW_TIMEOUT if doubt else probe.TIMEOUT
         ).items():
             self._note(self._health[domain], domain, upstream, result)
-        order, used = main.chosen(), self._order
-        if order is not None and order != used:
-            self._order = order
-            log.info("forwarding to %s; not answering: %s", ", ".join(order) or "none", ", ".join(self.dead) or "none")
+        if self._choose():
             self._wake()
         now = self._clock()
+        if self._count is not None and now - self._counted_at >= COUNT_EVERY:
+            servers = [one for health in self._health.values() for one in health.upstreams]
+            self._counted_at, self._queries = now, dict(self._count(servers))
         self._rows = [
             row
             for domain, health in self._health.items()
             for row in upstreams.rows(
                 health,
                 domain,
-                health.upstreams if domain else self._order or (),
+                self._chosen[domain] or (),
                 now,
-                counted=len(self._health) == 1,
+                self._queries,
             )
         ]
         if any(health.doubtful() for health in self._health.values()):
             return DOUBT_INTERVAL
         return max(DOUBT_INTERVAL, INTERVAL - (now - began))
+
+    def _choose(self) -> bool:
+        """Decide which servers to forward to; whether that has changed."""
+        changed = False
+        for domain, health in self._health.items():
+            chosen = health.chosen()
+            if chosen is None or chosen == self._chosen[domain]:
+                continue
+            self._chosen, changed = {**self._chosen, domain: chosen}, True
+            log.info(
+                "forwarding %s to %s; not answering: %s",
+                domain or "queries",
+                ", ".join(chosen) or "none",
+                ", ".join(health.dead) or "none",
+            )
+        return changed
 
     def _note(self, health: Health, domain: str, upstream: str, result: upstreams.ProbeResult) -> None:
         before = health.states[upstream].alive

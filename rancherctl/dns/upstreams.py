@@ -64,7 +64,6 @@ class ProbedUpstream:
     alive: bool | None = None
     last: ProbeResult | None = None
     changed: float = 0.0
-    queries: int = 0
     _streak: int = 0
     _needed: int = ALIVE_AFTER
     _died: bool = False
@@ -136,14 +135,13 @@ class Health:
 
 
 def rows(
-    health: Health, domain: str, used: Collection[str], now: float, *, counted: bool = True
+    health: Health, domain: str, used: Collection[str], now: float, queries: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """The state of each upstream as JSON values, in the given order.
 
     ``domain`` is the stub domain that they answer, "" for all other names. ``alive`` is null before it is known,
     ``in_use`` whether the server forwards to it now. ``why`` is what is wrong with it, ``note`` only remarkable.
-    ``since``: seconds since ``alive`` changed. ``queries`` is null unless ``counted``: the server's counter includes
-    those to servers of stub domains.
+    ``since``: seconds since ``alive`` changed. ``queries``: by server, for whatever domain; null if not counted.
     """
     out = []
     for number, one in enumerate(health.upstreams, 1):
@@ -159,7 +157,7 @@ def rows(
                 "note": state.last.note if state.last else "",
                 "latency_ms": state.last.ms if state.last else None,
                 "since": round(now - state.changed, 1) if state.alive is not None else None,
-                "queries": state.queries if counted else None,
+                "queries": queries.get(one),
             }
         )
     return out

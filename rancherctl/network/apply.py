@@ -13,10 +13,10 @@ from pathlib import Path
 from rancherctl.change import Change, Plan
 from rancherctl.contract import DATA, DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts import nft_table
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
-from rancherctl.network import nft_table
 from rancherctl.network.model import (
     NFT_TABLE,
     ROUTE_PROTOCOL,

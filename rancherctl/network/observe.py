@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rancherctl.contract import CNI_CONFIG, DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts import nft_table
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
-from rancherctl.network import nft_table
 from rancherctl.network.model import (
     NFT_TABLE,
     ROUTE_PROTOCOL,

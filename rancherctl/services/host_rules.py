@@ -10,11 +10,11 @@ from typing import Final
 from rancherctl.contract import ROSTER_KEY, ROSTER_NAME
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
+from rancherctl.hosts.nft_table import NftTable
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.objects import ConfigMap, EndpointSlice, Service
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.net import parse_ip
-from rancherctl.network.nft_table import NftTable
 from rancherctl.placement.model import Roster, RosterHost
 from rancherctl.services import host_table
 from rancherctl.services.draining import Draining, draining

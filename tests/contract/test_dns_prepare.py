@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,25 @@ def test_the_host_s_own_resolvers_as_the_agent_finds_them(
     assert prepare(host, resolv_conf=" ".join(map(str, files))) == f"forward only; forwarders {{ {wanted}; }};"
     monkeypatch.setattr(upstream_health, "RESOLV_CONF", files)
     assert (*upstream_health.host_upstreams(host.addresses), named_conf.NOWHERE)[0] == wanted
+
+
+def test_stub_domains_of_a_new_configuration_can_be_read_before_the_agent_knows_them(host: DnsHostConfig) -> None:
+    """As ``systemctl reload`` calls it, after apply has added the first stub domain."""
+    prepare(host, "192.0.2.53")
+    log = Path(host.data) / named_conf.STARTS
+    log.write_text("running")
+    stubs = replace(host, stub_domains={"corp.example": ("192.0.2.7:5353", "192.0.2.8")})
+    for one in resources(stubs):
+        if isinstance(one, File) and one.path.startswith(host.etc):
+            Path(one.path).write_bytes(one.content)
+    words = ["/bin/sh", f"{host.etc}/prepare.sh", host.etc, host.data, ",".join(host.addresses), "reload"]
+    subprocess.run(words, check=True, timeout=30, env={**os.environ, "RESOLV_CONF": "/nowhere"})
+    assert "forwarders { 192.0.2.7 port 5353; };" in Path(stubs.stubs_file).read_text()
+    subprocess.run(["named-checkconf", f"{host.etc}/named.conf"], check=True, timeout=30)
+    assert log.read_text() == "running", "the log of the running process"
+    Path(stubs.stubs_file).write_text(named_conf.stub_zones({"corp.example": ("192.0.2.8",)}))
+    subprocess.run(words, check=True, timeout=30, env={**os.environ, "RESOLV_CONF": "/nowhere"})
+    assert "192.0.2.8" in Path(stubs.stubs_file).read_text(), "the agent's choice is kept"
 
 
 @pytest.mark.parametrize("name", ["forwarders.conf", "forwarders.conf.new", "starts.log"])

@@ -18,7 +18,7 @@ import pytest
 
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
-from rancherctl.network.nft_table import NftTable
+from rancherctl.hosts.nft_table import NftTable
 from rancherctl.services.host_table import TABLE, Forward, Nat, text
 
 pytestmark = pytest.mark.skipif(

@@ -44,6 +44,8 @@ class Named:
         )
         if not Path(self.config.forwarders_file).exists():
             Path(self.config.forwarders_file).write_text(named_conf.forwarders(self.config.upstreams))
+        if not Path(self.config.stubs_file).exists():
+            Path(self.config.stubs_file).write_text(named_conf.stub_zones(self.config.stub_domains))
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0

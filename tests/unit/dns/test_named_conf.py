@@ -71,8 +71,12 @@ def test_invalid_settings_never_reach_the_configuration(bad: dict[str, object]) 
 
 
 def test_stub_domains_and_missing_upstreams_are_rendered() -> None:
-    text = named_conf.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2:5353")}))
-    servers = "{ 10.0.0.1; 10.0.0.2 port 5353; }"
-    assert f'zone "corp.example" {{ type forward; forward only; forwarders {servers}; }};' in text
+    config = DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1:5353", "10.0.0.2")})
+    text = named_conf.named_conf(config)
+    assert 'include "/var/lib/rancherctl/dns/stubs.conf";' in text
     assert "    max-ncache-ttl 30;\n" in text
+    assert "stubs.conf" not in named_conf.named_conf(CONFIG), "the file may be missing"
+    files = {r.path: r.content.decode() for r in resources(config) if isinstance(r, File)}
+    first = 'zone "corp.example" { type forward; forward only; forwarders { 10.0.0.1 port 5353; }; };\n'
+    assert files["/etc/rancherctl/dns/stubs"] == first, "the server would prefer the faster of several"
     assert named_conf.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"

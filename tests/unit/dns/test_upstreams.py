@@ -84,17 +84,31 @@ class Stubborn:
 
 
 def test_upstreams_are_applied_again_if_the_reload_failed(tmp_path: Path) -> None:
-    daemon = Stubborn()
-    path = tmp_path / "forwarders.conf"
-    forwarding = Forwarding(str(path), Store(str(tmp_path)), daemon)
+    daemon, config = Stubborn(), DnsHostConfig("h1", data=str(tmp_path))
+    path = Path(config.forwarders_file)
+    forwarding = Forwarding(config, Store(str(tmp_path)), daemon)
     with pytest.raises(RancherctlError):
-        forwarding.use(("192.0.2.53",))
+        forwarding.use(("192.0.2.53",), {})
     assert path.read_text() == named_conf.forwarders(("192.0.2.53",))
-    forwarding.use(("192.0.2.53",))
-    forwarding.use(("192.0.2.53",))
+    forwarding.use(("192.0.2.53",), {})
+    forwarding.use(("192.0.2.53",), {})
     assert daemon.reloads == 2
-    Forwarding(str(path), Store(str(tmp_path)), daemon).use(("192.0.2.53",))
+    Forwarding(config, Store(str(tmp_path)), daemon).use(("192.0.2.53",), {})
     assert daemon.reloads == 3, "the process before may have ended between file and reload"
+
+
+def test_what_is_not_known_yet_keeps_its_file(tmp_path: Path) -> None:
+    daemon, config = Stubborn(), DnsHostConfig("h1", data=str(tmp_path))
+    daemon.reloads = 1
+    forwarding, stubs = Forwarding(config, Store(str(tmp_path)), daemon), Path(config.stubs_file)
+    forwarding.use(None, None)
+    assert (daemon.reloads, list(tmp_path.iterdir())) == (1, [])
+    forwarding.use(None, {"corp.example": ("10.0.0.2:5353",)})
+    assert stubs.read_text() == named_conf.stub_zones({"corp.example": ("10.0.0.2:5353",)})
+    forwarding.use(("192.0.2.53",), None)
+    assert "corp.example" in stubs.read_text()
+    forwarding.use(("192.0.2.53",), {})
+    assert (stubs.read_text(), daemon.reloads) == ("", 4), "stub domains that are no longer configured"
 
 
 def answered(*, well: bool = True) -> ProbeResult:
@@ -203,14 +217,16 @@ def test_rows_and_problems_say_what_is_wrong() -> None:
     found = health("a", "b", "c")
     probed(found, 0, a=SILENT, b=ProbeResult(True, note="does not answer . NS", ms=3.0), c=answered(well=False))
     probed(found, 1, a=SILENT)
-    shown = rows(found, "", ("b",), 5.0)
-    assert [(r["server"], r["order"], r["alive"], r["in_use"], r["latency_ms"]) for r in shown] == [
-        ("a", 1, False, False, None),
-        ("b", 2, True, True, 3.0),
-        ("c", 3, True, False, None),
+    shown = rows(found, "", ("b",), 5.0, {"b": 7})
+    assert [(r["server"], r["order"], r["alive"], r["in_use"], r["latency_ms"], r["queries"]) for r in shown] == [
+        ("a", 1, False, False, None, None),
+        ("b", 2, True, True, 3.0, 7),
+        ("c", 3, True, False, None, None),
     ]
     assert problems(shown) == ["upstream a does not answer: no answer within 1 s", "upstream c answers REFUSED"]
-    assert problems(rows(found, "corp.example", (), 5.0))[0].startswith("upstream a of corp.example does not answer")
+    assert problems(rows(found, "corp.example", (), 5.0, {}))[0].startswith(
+        "upstream a of corp.example does not answer"
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ if ! grep -qs 'secret "' "$etc/tsig.key"; then
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
 if ! readable; then
-    if [ -r "$etc/stubs" ]; then put stubs.conf <"$etc/stubs"; fi
+    if [ -s "$etc/stubs" ]; then put stubs.conf <"$etc/stubs"; fi
     set --
     if [ -r "$etc/upstreams" ]; then
         while read -r line; do set -- "$@" "$line"; done <"$etc/upstreams"

@@ -48,22 +48,22 @@ def send(host: Namespace, user: str) -> None:
 
 
 def test_each_upstream_has_its_own_count_of_what_the_servers_user_sends(host: Namespace) -> None:
-    counters = QueryCounters(InNamespace(host), "nobody")
+    counters = QueryCounters(InNamespace(host), "daemon")
     assert dict(counters.read(UPSTREAMS)) == dict.fromkeys(UPSTREAMS, 0)
-    send(host, "nobody")
+    send(host, "daemon")
     send(host, "root")
     assert dict(counters.read(UPSTREAMS)) == dict(zip(UPSTREAMS, (3, 1, 2), strict=True))
-    restarted = QueryCounters(InNamespace(host), "nobody")
+    restarted = QueryCounters(InNamespace(host), "daemon")
     assert restarted.read(UPSTREAMS)["192.0.2.53"] == 3, "a restart of the agent keeps them"
     assert dict(restarted.read(UPSTREAMS[:1])) == {"192.0.2.53": 0}, "another list starts at zero"
 
 
 def test_counting_begins_again_after_the_rules_were_flushed(host: Namespace) -> None:
-    counters = QueryCounters(InNamespace(host), "nobody")
+    counters = QueryCounters(InNamespace(host), "daemon")
     counters.read(UPSTREAMS)
     host.sh("nft flush ruleset")
     assert counters.read(UPSTREAMS)["192.0.2.53"] == 0
-    send(host, "nobody")
+    send(host, "daemon")
     assert counters.read(UPSTREAMS)["192.0.2.53"] == 3
 
 

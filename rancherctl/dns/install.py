@@ -23,7 +23,7 @@ _PREPARE = r"""#!/bin/sh
 # the stub domains with the first server of each in "stubs". "reload" as last argument: only files that are included.
 # named may write to the data folder: never follow links there, and read its files with named's rights only.
 set -eu
-etc=$1 data=$2 own=$3
+etc=$1 data=$2 own=$3 call=${4:-start}
 umask 027
 readable() {
     setpriv --reuid bind --regid bind --init-groups --no-new-privs named-checkconf -c "$etc/named.conf" >/dev/null 2>&1
@@ -63,7 +63,7 @@ if ! readable; then
     # One bad upstream address must not stop the cluster's names from being answered.
     readable || forward "127.0.0.1 port 9"
 fi
-[ "${4:-start}" != reload ] || exit 0
+[ "$call" != reload ] || exit 0
 rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
 include=/etc/apparmor.d/local/usr.sbin.named

@@ -17,9 +17,8 @@ import os
 import random
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,10 @@ from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.kube.client import INGRESSES, SECRETS
 from rancherctl.kube.rest import RestClient
 from rancherctl.lab.session import open_lab, running_lab
-from tests.bench.environment import client, first_200, quantiles, say
+from tests.bench.environment import client, quantiles, say
+from tests.bench.first_answers import certificate, last_moment, plain, secure
 from tests.fakes import tls
-from tests.fakes.tls_stream import HTTPS, TlsClients
+from tests.fakes.tls_stream import TlsClients
 from tests.lab import workloads as w
 from tests.lab.support import Environment, make, until
 
@@ -44,7 +44,8 @@ RATE = float(os.environ.get("BENCH_RATE", "200"))
 HOSTS = int(os.environ.get("BENCH_HOSTS", "4"))
 PARTS = os.environ.get("BENCH_PARTS", "new rotations changes soak plain").split()
 MANY_FAILURES = 100
-PAUSE = 0.002
+QUIET = 10.0
+"""Seconds after the last of many statuses: hosts and the controller have nothing left to do."""
 AUTHORITY = tls.Authority()
 
 
@@ -53,36 +54,10 @@ def name_of(site: str) -> str:
     return f"{site}.{SPACE}.example.org"
 
 
-def shown(address: str, host: str) -> int | str:
-    """The serial number that an address shows; a host listens once something is placed there."""
-    try:
-        return tls.serial(HTTPS, host, address)
-    except OSError as error:
-        return str(error)
-
-
-def all_show(addresses: Sequence[str], site: str, serial: int) -> float:
-    """The moment in which the last address shows this certificate."""
-    moments: list[float] = []
-
-    def ask(address: str) -> None:
-        while shown(address, name_of(site)) != serial:
-            time.sleep(PAUSE)
-        moments.append(time.monotonic())
-
-    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in addresses]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if len(moments) < len(addresses):
-        raise SystemExit(f"{site}: an address never shows its certificate")
-    return max(moments)
-
-
-def reloads(env: Environment) -> Mapping[str, object]:
-    """The worker of each host."""
-    return {host.name: env.ssh(host.name, "pidof haproxy") for host in env.lab.hosts()}
+def reloads(env: Environment, since: float) -> list[str]:
+    """The reason of each reload of HAProxy on all hosts since a moment, in seconds since 1970."""
+    read = f"journalctl -q -u rancherctl-agent -o cat --since=@{since:.0f} | grep -F 'reloading HAProxy' || true"
+    return [f"{host.name}: {line}" for host in env.lab.hosts() for line in env.ssh(host.name, read).splitlines()]
 
 
 def new_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> None:
@@ -95,47 +70,53 @@ def new_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> No
         scale = str(len(addresses))
         api.create(INGRESSES, w.ingress(SPACE, site, name_of(site), "web", scale=scale, secret=site), namespace=SPACE)
         began = time.monotonic()
-        taken.append(max(0.0, all_show(addresses, site, pair.serial) - began))
+        last = last_moment(site, addresses, secure(name_of(site), pair.serial))
+        taken.append(max(0.0, last - began))
     quantiles(f"TLS Ingress accepted to HTTPS on {len(addresses)} hosts", taken)
 
 
 def rotations(env: Environment, addresses: Sequence[str]) -> None:
     """A certificate is replaced under load."""
-    before, taken = reloads(env), []
+    start, taken = time.time(), []
     with TlsClients(addresses, name_of("n0")) as clients:
         clients.wait_for(50)
         for _ in range(ROUNDS):
             pair = AUTHORITY.issue(name_of("n0"))
             env.apply(w.tls_secret(SPACE, "n0", pair))
             began = time.monotonic()
-            taken.append(max(0.0, all_show(addresses, "n0", pair.serial) - began))
+            last = last_moment("n0", addresses, certificate(name_of("n0"), pair.serial))
+            taken.append(max(0.0, last - began))
         clients.wait_for(50)
     quantiles(f"secret accepted to its certificate on {len(addresses)} hosts, under load", taken)
     say("failed requests during these rotations", len(clients.bad), "", requests=clients.good, bad=clients.bad[:3])
-    say("reloads during these rotations", sum(before[h] != after for h, after in reloads(env).items()), "")
+    found = reloads(env, start)
+    say("reloads during these rotations", len(found), "", reasons=found[:5])
+
+
+def settled(api: RestClient, count: int, addresses: int) -> bool:
+    """Whether so many Ingresses have so many addresses each."""
+    found = api.list(INGRESSES, namespace=SPACE).items
+    complete = sum(len(one.get("status", {}).get("loadBalancer", {}).get("ingress", ())) == addresses for one in found)
+    return complete >= count
 
 
 def plain_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> None:
-    """Many Ingresses are there, one more comes."""
+    """Many Ingresses are there and published, one more comes."""
     for number in range(INGRESS_COUNT):
         body = w.ingress(SPACE, f"m{number}", name_of(f"m{number}"), "web", scale=str(len(addresses)))
         api.create(INGRESSES, body, namespace=SPACE)
-    last = f"m{INGRESS_COUNT - 1}"
-    w.published(env, SPACE, last, len(addresses))
+    began = time.monotonic()
+    until("all are published", lambda: settled(api, INGRESS_COUNT, len(addresses)), timeout=600, pause=3.0)
+    say(f"{INGRESS_COUNT} Ingresses created to the last status", time.monotonic() - began, "s")
+    time.sleep(QUIET)
     taken = []
     for number in range(ROUNDS):
-        site, found, enough = f"p{number}", list[float](), threading.Event()
-        threads = [
-            threading.Thread(target=first_200, args=(address, name_of(site), found, enough)) for address in addresses
-        ]
-        for thread in threads:
-            thread.start()
+        site = f"p{number}"
         body = w.ingress(SPACE, site, name_of(site), "web", scale=str(len(addresses)))
         api.create(INGRESSES, body, namespace=SPACE)
         began = time.monotonic()
-        until("200 on all", lambda f=found: len(f) >= len(addresses), timeout=60, pause=0.005)
-        enough.set()
-        taken.append(max(0.0, max(found) - began))
+        taken.append(max(0.0, last_moment(site, addresses, plain(name_of(site))) - began))
+        time.sleep(0.5)  # its status is written
     quantiles(f"Ingress accepted to 200 on {len(addresses)} hosts, {INGRESS_COUNT} others", taken)
 
 
@@ -153,7 +134,7 @@ def slice_of(addresses: Sequence[str]) -> dict[str, Any]:
 
 def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
     """Routes, endpoints, certificates and values of options in random order."""
-    choose, before = random.Random(5), reloads(env)
+    choose, start = random.Random(5), time.time()
 
     def rotate() -> None:
         site = f"n{choose.randrange(ROUNDS)}"
@@ -178,7 +159,8 @@ def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
     for _ in range(count):
         choose.choice(actions)()
     time.sleep(3.0)
-    say(f"reloads for {count} mixed changes", sum(before[h] != after for h, after in reloads(env).items()), "")
+    found = reloads(env, start)
+    say(f"reloads for {count} mixed changes", len(found), "", reasons=found[:5])
 
 
 def soak(env: Environment) -> None:

@@ -13,6 +13,7 @@ from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
 from tests.fakes import ingress as fake
+from tests.fakes.ingress_host import AT_ONCE
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "ingress").glob("*/case.yaml"))
 
@@ -33,7 +34,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake.Haproxy]:
 @pytest.fixture(scope="module")
 def role(haproxy: fake.Haproxy) -> LbRole:
     """One role for all cases: each case is one more change of a running HAProxy."""
-    return LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths), driver=haproxy.driver())
+    return LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths, reloads=AT_ONCE), driver=haproxy.driver())
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.parent.name)

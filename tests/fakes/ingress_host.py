@@ -9,8 +9,11 @@ from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.model import NO_PROXIES, Listener, Proxies
 from rancherctl.ingress.options import AccessLog
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.reload_pacing import ReloadPauses
 from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from tests.fakes import ingress as fake
+
+AT_ONCE = ReloadPauses(0.0, 0.0)
 
 
 class LoadBalancerHost:
@@ -28,6 +31,7 @@ class LoadBalancerHost:
         proxies: Proxies = NO_PROXIES,
         tls: TlsPolicy = NO_POLICY,
         access_log: AccessLog = "errors",
+        reloads: ReloadPauses = AT_ONCE,
     ) -> LbRole:
         """Restart the agent; it reads what is on disk."""
         config = LbConfig(
@@ -37,6 +41,7 @@ class LoadBalancerHost:
             proxies=proxies,
             tls=tls,
             access_log=access_log,
+            reloads=reloads,
         )
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role

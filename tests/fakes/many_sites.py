@@ -14,6 +14,7 @@ from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.kube.snapshot import Table
 from tests.fakes import ingress as fake
 from tests.fakes import tls
+from tests.fakes.ingress_host import AT_ONCE
 
 DESCRIPTORS = 20_000
 
@@ -55,7 +56,7 @@ class ManySites:
 
     def new_role(self) -> LbRole:
         """Restart the agent; it reads what is on disk."""
-        config = LbConfig("h1", self.haproxy.all_listeners, paths=self.haproxy.paths)
+        config = LbConfig("h1", self.haproxy.all_listeners, paths=self.haproxy.paths, reloads=AT_ONCE)
         self.role = LbRole(config, driver=self.haproxy.driver())
         return self.role
 

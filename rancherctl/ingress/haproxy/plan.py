@@ -84,9 +84,9 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
 
     Read whether these slots still have old connections (``observe.busy``) before calling ``plan``.
     """
-    if now is None or _restart(now, model):
+    if now is None or restart_reason(now, model):
         return ()
-    wanted, kept, missing_by_profile = _usage(now.pools, model.routes)
+    wanted, kept, missing_by_profile = usage(now.pools, model.routes)
     names: list[str] = []
     for pool in now.pools:
         servers = model.servers_of(wanted[key]) if (key := kept.get(pool.name)) else ()
@@ -96,27 +96,27 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
     for profile, missing in missing_by_profile.items():
-        spares = [p for p in now.pools if not p.key and p.profile == profile]
-        if len(missing) > sum(not p.used for p in spares):
-            names += [p.name for p in spares if p.used]
+        free = spares(now, profile, frozenset())
+        if len(missing) > sum(not p.used for p in free):
+            names += [p.name for p in free if p.used]
     return tuple(sorted(names))
 
 
-class _Usage(NamedTuple):
-    """``wanted``: a route for each pool that the routes need, by key. For the others see the functions below."""
+class Usage(NamedTuple):
+    """``wanted``: a route for each pool that the routes need, by key. For the others see ``_kept`` and ``_missing``."""
 
     wanted: Mapping[str, Route]
     kept: Mapping[str, str]
     missing: Mapping[Profile, list[str]]
 
 
-def _usage_of(pools: tuple[Pool, ...], routes: tuple[Route, ...]) -> _Usage:
+def _usage_of(pools: tuple[Pool, ...], routes: tuple[Route, ...]) -> Usage:
     wanted = {r.pool_key: r for r in routes if r.pool_key}
     kept = _kept(pools, wanted)
-    return _Usage(wanted, kept, _missing(kept, wanted))
+    return Usage(wanted, kept, _missing(kept, wanted))
 
 
-_usage: Final = Latest(_usage_of)
+usage: Final = Latest(_usage_of)
 """``contended`` and ``plan`` are asked about the same model one after the other."""
 
 
@@ -155,7 +155,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     """
     if now is None:
         return Reload("the running configuration is unknown", layout.build(model, None))
-    if reason := _restart(now, model):
+    if reason := restart_reason(now, model):
         return Reload(reason, layout.build(model, now))
     steps = _Commands()
     try:
@@ -213,8 +213,8 @@ def _kept_listeners(now: Layout, model: Model) -> tuple[Listener, ...]:
     return (*model.listeners, *unused) if unused else model.listeners
 
 
-def _restart(now: Layout, model: Model) -> str:
-    """Why only a new process can do it; "" if the running one may."""
+def restart_reason(now: Layout, model: Model) -> str:
+    """Why only a new process can have the model, whatever its routes need; "" if the running one may."""
     if set(_kept_listeners(now, model)) != set(now.listeners):
         return f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}"
     if bool(now.default) != bool(model.tls.default):
@@ -228,20 +228,25 @@ def _restart(now: Layout, model: Model) -> str:
     return next((reason for known, needed, reason in firsts if needed and not known), "")
 
 
+def spares(now: Layout, profile: Profile, busy: Busy) -> list[Pool]:
+    """Pools that can take a route with this profile."""
+    return [
+        p
+        for p in now.pools
+        if not p.key and p.profile == profile and not any((p.name, s.name) in busy for s in p.slots)
+    ]
+
+
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
-    wanted, kept, missing_by_profile = _usage(now.pools, model.routes)
+    wanted, kept, missing_by_profile = usage(now.pools, model.routes)
     keys = dict(kept)
     for profile, missing in missing_by_profile.items():
         # A pool that becomes spare in this step is not used again in it: its slots may have old connections.
-        spares = [
-            p
-            for p in now.pools
-            if not p.key and p.profile == profile and not any((p.name, s.name) in busy for s in p.slots)
-        ]
-        if len(missing) > len(spares):
+        free = spares(now, profile, busy)
+        if len(missing) > len(free):
             such = "" if profile == PLAIN else f" of the profile {profile.name}"
-            raise _NoRoomError(f"{len(spares)} spare backends{such} for {len(missing)} new ones")
-        names = (p.name for p in sorted(spares, key=lambda p: p.used))
+            raise _NoRoomError(f"{len(free)} spare backends{such} for {len(missing)} new ones")
+        names = (p.name for p in sorted(free, key=lambda p: p.used))
         keys |= dict(zip(names, missing, strict=False))
     out: list[Pool] = []
     for pool in now.pools:

@@ -14,9 +14,12 @@ from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 
 MIN_SLOTS = 4
 MIN_SPARES = 16
-MIN_SPARES_ALWAYS = 8
+MIN_SPARES_ALWAYS = 32
 MIN_SPARES_IN_USE = 2
-"""Spare pools of the plain profile, of profiles that every process has, and of others in use."""
+"""Spare pools of the plain profile, of profiles that every process has, and of others in use.
+
+Each Service needs a pool for each combination of values that its Ingresses have at the same time. A pool takes 35 KB.
+"""
 NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a disabled slot; never bound, never contacted
 
 

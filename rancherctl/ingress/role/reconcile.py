@@ -29,6 +29,7 @@ from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Ta
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
 from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.role.refusal_watch import RefusalWatch
+from rancherctl.ingress.role.reload_pacing import USUAL, ReloadPacing, ReloadPauses
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
@@ -69,6 +70,7 @@ class LbConfig:
     reserved: frozenset[int] = frozenset()
     access_log: AccessLog = "errors"
     paths: render.Paths = field(default_factory=local_paths)
+    reloads: ReloadPauses = USUAL
 
 
 class LbRole:
@@ -105,6 +107,7 @@ class LbRole:
         self.store = StateStore(self.driver)
         self.health = HaproxyHealth(self.driver, self.store, clock)
         self._refusals = RefusalWatch(self.driver, clock)
+        self._pacing = ReloadPacing(self.driver, clock, config.reloads)
         self._cache = TranslationCache()
         self._ports = PortCheck(self.driver.listener_error, config.reserved)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
@@ -168,6 +171,7 @@ class LbRole:
             self._pause = FIRST_PAUSE
             self.health.succeed()
         self._note_refused()
+        self._pacing.note()
         return self._section()
 
     def _note_refused(self) -> None:
@@ -250,11 +254,7 @@ class LbRole:
         own = now.listeners if now else self.driver.configured(wanted_model.listeners)
         model = self._ports.free(wanted_model, own)
         self.health.confirmed = False
-        busy = self.driver.busy(pools) if now and (pools := plan.contended(now, model)) else frozenset()
-        with acyclic():
-            decision = plan.plan(now, model, self.driver.paths, busy)
-        if isinstance(decision, plan.Reload):
-            log.info("reloading HAProxy: %s", decision.reason)
+        decision = self._pacing.decide(now, model, self.health.pid)
         layout = self.driver.apply(decision, self.secrets.pair)
         self.secrets.trusting = False
         unchanged = isinstance(decision, plan.Unchanged)
@@ -281,7 +281,7 @@ class LbRole:
         if not unchanged:
             self.health.settle()
         self.health.confirmed = True
-        for wake in (wanted.serving.wake, self.secrets.wake()):
+        for wake in (wanted.serving.wake, self.secrets.wake(), self._pacing.wait):
             if wake is not None:
                 self.resync = min(self.resync, max(wake, SOON))
 

@@ -126,6 +126,7 @@ class DnsPublisher:
         self._audit_at = 0.0
         self._none_since: dict[str, float] = {}
         self._member_of: dict[str, str] = {}
+        self._memo = records.Memo()
         backoff = self._backoff = Backoff(self._choose)
         self._worker = Worker(
             f"public DNS {settings.zone}", self.step, retry=backoff.after, min_retry=MIN_RETRY_SECONDS, clock=clock
@@ -288,7 +289,7 @@ class DnsPublisher:
             wish.places, lambda target: zone.by_object.get(target, nothing), forgotten, self._none_since, now
         )
         ttl = max(self._settings.ttl, self._provider.capabilities.min_ttl)
-        found = records.desired(wish.services, self._settings, wish.verdicts, context, ttl=ttl)
+        found = records.desired(wish.services, self._settings, wish.verdicts, context, ttl=ttl, memo=self._memo)
         self._none_since = {key: self._none_since.get(key, now) for key in found.none}
         return found
 
@@ -378,7 +379,7 @@ class DnsPublisher:
             others = tuple(s for s in before.sets if s.type not in replaced)
             new = change.new or NameState()
             sets = tuple(sorted((*others, *new.sets), key=lambda s: s.type))
-            self._zone.put(change.key, NameState(sets, new.marker), self._owner)
+            self._zone.put(change.key, new if sets == new.sets else NameState(sets, new.marker), self._owner)
             if change.new is not None and "CNAME" in replaced ^ {s.type for s in new.sets}:
                 retyped.add(change.key)
         if retyped:

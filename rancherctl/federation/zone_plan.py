@@ -69,8 +69,9 @@ def zone_plan(
     orphans: list[Finding] = []
     waiting: list[str] = []
     conflicts = _conflicts(have, wish, owner, adopt)
+    chains = flatten or bool(conflicts)
     for name, wanted in wish.names.items():
-        if name in conflicts:
+        if name in conflicts or (have.names.get(name) is wanted and not chains):
             continue
         if flatten or (conflicts and not conflicts.keys().isdisjoint(_targets(wish.names, wanted))):
             wanted = _flat(wish.names, wanted)  # noqa: PLW2901 - the same wish in another form
@@ -123,11 +124,14 @@ def _change(
 def _conflicts(have: ZoneView, wish: Desired, owner: str, adopt: Collection[str]) -> dict[str, Finding]:
     """The wanted names that have records of others, sorted."""
     found: dict[str, Finding] = {}
-    for name in sorted(have.names.keys() & wish.names.keys()):
-        if why := _conflict(name, have.names[name], owner, adopted=name in adopt):
-            marker = wish.names[name].marker
-            found[name] = Finding(name, marker.object if marker else "", why)
-    return found
+    for name, wanted in wish.names.items():
+        state = have.names.get(name)
+        # What was written by this process is the wish itself.
+        if state is None or state is wanted:
+            continue
+        if why := _conflict(name, state, owner, adopted=name in adopt):
+            found[name] = Finding(name, wanted.marker.object if wanted.marker else "", why)
+    return dict(sorted(found.items()))
 
 
 def _conflict(name: str, state: NameState, owner: str, *, adopted: bool) -> str:

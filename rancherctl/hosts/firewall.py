@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any, Final, Literal
 
@@ -26,6 +26,15 @@ HOOKS: Final = ("input", "forward", "output")
 OWN_TABLES: Final = ("kube-proxy", "rancherctl_")
 """Beginnings of names of nft tables that belong to an environment."""
 _IPTABLES: Final = ("INPUT", "FORWARD", "OUTPUT")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """One rule that is added or removed, and the commands that do it."""
+
+    verb: Literal["create", "delete"]
+    name: str
+    commands: tuple[Argv, ...] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,7 +1,7 @@
 """The rules of rancherctl in a host's firewall: read them, plan their changes, and run the commands.
 
 Each firewall needs its own way: an accept in a table of its own would not save a packet from the drop of another one.
-Rules carry a comment; the sources that firewalld's trusted zone got are recorded in a file, because they have none.
+Rules carry a comment; firewalld's have none, and are an ipset with the name of rancherctl (firewalld_sources).
 Nothing else is changed: no policy, no rule about ssh, no rule of other people.
 """
 
@@ -11,18 +11,15 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from rancherctl.contract import DATA
 from rancherctl.errors import RancherctlError
-from rancherctl.hosts import firewall
+from rancherctl.hosts import firewall, firewalld_sources
 from rancherctl.hosts.command import command, script
-from rancherctl.hosts.firewall import COMMENT, ZONE, Argv, FirewallFact
+from rancherctl.hosts.firewall import COMMENT, Argv, FirewallFact, RuleChange
+from rancherctl.hosts.firewalld_sources import MARK, FirewalldSources
 from rancherctl.hosts.transport import Transport
 from rancherctl.text import short_digest
-
-RECORD: Final = f"{DATA}/firewalld-sources.json"
-_MARK: Final = "== "
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,45 +37,29 @@ class NftRule:
 class PresentRules:
     """A host's firewall and which rules of it are rancherctl's.
 
-    ``foreign_ufw``: rules of other people. ``permanent``, ``runtime``: all sources of firewalld's trusted zone.
+    ``foreign_ufw``: rules of other people.
     """
 
     fact: FirewallFact
     ufw: frozenset[Argv] = frozenset()
     foreign_ufw: frozenset[Argv] = frozenset()
-    recorded: frozenset[str] = frozenset()
-    permanent: frozenset[str] = frozenset()
-    runtime: frozenset[str] = frozenset()
+    firewalld: FirewalldSources = field(default_factory=FirewalldSources)
     nft: tuple[NftRule, ...] = ()
     iptables: frozenset[Argv] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleChange:
-    """One rule that is added or removed, and the commands that do it."""
-
-    verb: Literal["create", "delete"]
-    name: str
-    commands: tuple[Argv, ...] = field(compare=False)
-
-
 _READ_KERNEL = f"""
-echo '{_MARK}begin'
+echo '{MARK}begin'
 {{
 {firewall.COMMAND}
 }}
-echo '{_MARK}rules'; if command -v iptables-save >/dev/null; then
+echo '{MARK}rules'; if command -v iptables-save >/dev/null; then
   iptables-save -t filter 2>/dev/null | grep -e '--comment {COMMENT} ' || true
 fi
 """
 _READ_MANAGERS = f"""
-echo '{_MARK}ufw'; if command -v ufw >/dev/null; then ufw show added; fi
-echo '{_MARK}record'; if test -e {RECORD}; then cat {RECORD}; fi
-if systemctl is-active --quiet firewalld.service; then
-  echo '{_MARK}permanent'; firewall-cmd --permanent --zone={ZONE} --list-sources
-  echo '{_MARK}runtime'; firewall-cmd --zone={ZONE} --list-sources
-fi
-"""
+echo '{MARK}ufw'; if command -v ufw >/dev/null; then ufw show added; fi
+{firewalld_sources.READ}"""
 
 
 def read(transport: Transport, *, managers: bool = True) -> PresentRules:
@@ -101,8 +82,8 @@ def parse(text: str) -> PresentRules:
     parts: dict[str, list[str]] = {"": []}
     current = parts[""]
     for line in text.splitlines():
-        if line.startswith(_MARK):
-            current = parts.setdefault(line.removeprefix(_MARK), [])
+        if line.startswith(MARK):
+            current = parts.setdefault(line.removeprefix(MARK), [])
         else:
             current.append(line)
     rules = [tuple(shlex.split(line))[1:] for line in parts.get("ufw", ()) if line.startswith("ufw ")]
@@ -113,9 +94,7 @@ def parse(text: str) -> PresentRules:
         firewall.parse("\n".join(found)),
         frozenset(rule[:-2] for rule in rules if rule[-2:] == ending),
         frozenset(rule for rule in rules if rule[-2:] != ending),
-        frozenset(json.loads("".join(parts.get("record", ())) or "[]")),
-        frozenset(" ".join(parts.get("permanent", ())).split()),
-        frozenset(" ".join(parts.get("runtime", ())).split()),
+        firewalld_sources.parse(parts),
         tuple(sorted(rule for listing in listings for rule in _own_rules(listing))),
         frozenset(tuple(shlex.split(line))[1:] for line in parts.get("rules", ())),
     )
@@ -136,7 +115,7 @@ def plan(present: PresentRules, hosts: Iterable[str], pod_cidr: str) -> tuple[Ru
     kind = present.fact.kind if pod_cidr else None
     return (
         *_plan_ufw(present, firewall.ufw_rules(known, pod_cidr) if kind == "ufw" else ()),
-        *_plan_firewalld(present, (*known, pod_cidr) if kind == "firewalld" else ()),
+        *firewalld_sources.plan(present.firewalld, (*known, pod_cidr) if kind == "firewalld" else ()),
         *_plan_nft(present, known, pod_cidr if kind == "nft" else ""),
         *_plan_iptables(present, known, pod_cidr if kind == "iptables" else ""),
     )
@@ -153,37 +132,6 @@ def _plan_ufw(present: PresentRules, wanted: Iterable[Argv]) -> list[RuleChange]
         words = ("route", "delete", *rule[1:]) if rule[0] == "route" else ("delete", *rule)
         out.append(RuleChange("delete", shlex.join(("ufw", *rule)), (("ufw", *words),)))
     return out
-
-
-def _plan_firewalld(present: PresentRules, wanted: tuple[str, ...]) -> list[RuleChange]:
-    own = [source for source in wanted if source in present.recorded or source not in present.permanent]
-    out = []
-    kept = set(present.recorded)
-    for source in own:
-        if source in present.recorded and source in present.permanent and source in present.runtime:
-            continue
-        kept.add(source)
-        out.append(RuleChange("create", f"firewalld {ZONE} source {source}", (_record(kept), *_sources("add", source))))
-    for source in sorted(present.recorded - set(own)):
-        kept.discard(source)
-        out.append(
-            RuleChange("delete", f"firewalld {ZONE} source {source}", (*_sources("remove", source), _record(kept)))
-        )
-    return out
-
-
-def _sources(verb: str, source: str) -> tuple[Argv, ...]:
-    """firewall-cmd succeeds with a warning if there is nothing to do."""
-    return tuple(
-        ("firewall-cmd", "-q", *where, f"--zone={ZONE}", f"--{verb}-source={source}")
-        for where in (("--permanent",), ())
-    )
-
-
-def _record(sources: Iterable[str]) -> Argv:
-    text = json.dumps(sorted(sources))
-    write = f'mkdir -p {DATA} && printf "%s\\n" "$1" > {RECORD}.new && mv {RECORD}.new {RECORD}'
-    return ("sh", "-c", write, "sh", text) if text != "[]" else ("rm", "-f", RECORD)
 
 
 def _plan_nft(present: PresentRules, hosts: tuple[str, ...], pod_cidr: str) -> list[RuleChange]:

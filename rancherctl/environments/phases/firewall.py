@@ -15,7 +15,7 @@ from rancherctl.environments.run import EnvironmentRun
 from rancherctl.events import Event
 from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.firewall_rules import RuleChange
+from rancherctl.hosts.firewall import RuleChange
 from rancherctl.hosts.model import Host
 from rancherctl.text import plural
 

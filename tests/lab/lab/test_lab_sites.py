@@ -34,14 +34,14 @@ STATE = {
     "nft": "nft -s list table inet filter",
     "ufw": "cat /etc/ufw/user.rules; iptables -S | sort",
     "firewalld": "for where in --permanent ''; do for zone in trusted public; do"
-    " firewall-cmd $where --zone=$zone --list-all; done; done; ls -A /var/lib/rancherctl 2>/dev/null || true",
+    " firewall-cmd $where --zone=$zone --list-all; done; done; firewall-cmd --permanent --get-ipsets;"
+    " ls -A /var/lib/rancherctl 2>/dev/null || true",
 }
 RELOAD = {"nft": "nft -f /etc/nftables.conf", "ufw": "ufw reload", "firewalld": "firewall-cmd --reload"}
 ON_H2 = f"ip addr replace {FOREIGN}/32 dev lo; ip route replace {POD} via $H1"
 
 
-FAULT = pytest.mark.xfail(strict=True, reason="firewalld keeps rules of removed sources until its next reload (ADR 52)")
-FIREWALLD = pytest.param("firewalld", marks=[pytest.mark.slow, FAULT])
+FIREWALLD = pytest.param("firewalld", marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", params=["nft", "ufw", FIREWALLD])

@@ -22,8 +22,8 @@ from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts import firewall_rules
 from rancherctl.hosts.facts import HostFacts
-from rancherctl.hosts.firewall import FilterChain, FirewallFact
-from rancherctl.hosts.firewall_rules import PresentRules, RuleChange
+from rancherctl.hosts.firewall import FilterChain, FirewallFact, RuleChange
+from rancherctl.hosts.firewall_rules import PresentRules
 from rancherctl.hosts.transport import Transport
 from tests.fakes.preflight_hosts import ENV, ConnectingHost
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rancherctl.hosts.firewall import COMMENT, FilterChain, FirewallFact
-from rancherctl.hosts.firewall_rules import NftRule, PresentRules, RuleChange, parse, plan, vanished
+from rancherctl.hosts.firewall import COMMENT, FilterChain, FirewallFact, RuleChange
+from rancherctl.hosts.firewall_rules import NftRule, PresentRules, parse, plan, vanished
+from rancherctl.hosts.firewalld_sources import FirewalldSources
 
 HOSTS, PODS = ("10.0.0.11", "10.0.0.12"), "10.42.0.0/16"
 INPUT = FilterChain("inet", "filter", "input", "input")
@@ -36,16 +37,21 @@ def test_the_tools_output_is_read_after_a_greeting() -> None:
     found = parse(
         f"Welcome {{you}}\n== begin\nufw\n{json.dumps(listing)}\n== ufw\nAdded user rules (see 'ufw status'):\n"
         "ufw allow 22/tcp\nufw allow from 10.0.0.11 comment 'rancherctl'\nufw route allow from 10.42.0.0/16\n"
-        '== record\n["10.0.0.11"]\n== permanent\n10.0.0.11 192.0.2.0/24\n== runtime\n\n== rules\n'
+        '== record\n["10.0.0.11"]\n== permanent\n10.0.0.11 192.0.2.0/24\n== permanent-set\n10.0.0.12\n'
+        "10.42.0.0/16\n== runtime\nipset:rancherctl\n== runtime-set\n\n== rules\n"
         "-A INPUT -s 10.0.0.11/32 -m comment --comment rancherctl -j ACCEPT\n"
     )
     assert found == PresentRules(
         FirewallFact("ufw", (INPUT,)),
         frozenset({("allow", "from", "10.0.0.11")}),
         frozenset({("allow", "22/tcp"), ("route", "allow", "from", "10.42.0.0/16")}),
-        frozenset({"10.0.0.11"}),
-        frozenset({"10.0.0.11", "192.0.2.0/24"}),
-        frozenset(),
+        FirewalldSources(
+            frozenset({"10.0.0.11", "192.0.2.0/24"}),
+            frozenset({"ipset:rancherctl"}),
+            frozenset({"10.0.0.12", PODS}),
+            frozenset(),
+            frozenset({"10.0.0.11"}),
+        ),
         (NftRule("inet", "filter", "input", "rancherctl 0123456789ab", 9),),  # the other one was typed by a person
         frozenset({("INPUT", "-s", "10.0.0.11/32", "-m", "comment", "--comment", COMMENT, "-j", "ACCEPT")}),
     )
@@ -68,28 +74,88 @@ def test_rules_of_ufw_are_added_once_and_rules_of_other_people_stay() -> None:
     assert not any(line.endswith("allow from 10.0.0.11") for line in commands(*removed))
 
 
-def test_sources_of_firewalld_are_recorded_before_they_are_added_and_after_they_are_removed() -> None:
-    known = replace(FIREWALLD, permanent=frozenset({"10.0.0.11"}), runtime=frozenset({"10.0.0.11"}))
-    added = plan(known, HOSTS, PODS)
-    assert [change.name for change in added] == [
-        "firewalld trusted source 10.0.0.12",
-        "firewalld trusted source 10.42.0.0/16",
-    ]
-    assert commands(*added)[0].endswith('sh ["10.0.0.12"]')
-    assert commands(*added)[1:3] == [
-        "firewall-cmd -q --permanent --zone=trusted --add-source=10.0.0.12",
+RECORD = "/var/lib/rancherctl/firewalld-sources.json"
+SET = "ipset:rancherctl"
+FOREIGN = frozenset({"192.0.2.0/24", "10.0.0.11"})
+"""Sources of the operator; one of them is a host."""
+OPENED = FirewalldSources(
+    FOREIGN | {SET}, FOREIGN | {"10.0.0.12", PODS}, frozenset({*HOSTS, PODS}), None, frozenset({"10.0.0.12", PODS})
+)
+"""Before firewalld has read its permanent configuration again."""
+RELOADED = replace(OPENED, runtime=FOREIGN | {SET}, loaded=frozenset({*HOSTS, PODS}))
+
+
+def firewalld(found: FirewalldSources) -> PresentRules:
+    return replace(FIREWALLD, firewalld=found)
+
+
+def test_firewalld_gets_an_ipset_for_its_next_reload_and_addresses_until_then() -> None:
+    (added,) = plan(firewalld(FirewalldSources(FOREIGN, FOREIGN)), HOSTS, PODS)
+    assert added.name == "firewalld trusted ipset:rancherctl: 10.0.0.11, 10.0.0.12, 10.42.0.0/16"
+    record, *rest = commands(added)
+    assert record.endswith('sh ["10.0.0.12", "10.42.0.0/16"]'), "recorded before they are added"
+    assert rest == [
+        "firewall-cmd -q --permanent --new-ipset=rancherctl --type=hash:net",
+        "firewall-cmd -q --permanent --ipset=rancherctl --add-entry=10.0.0.11",
+        "firewall-cmd -q --permanent --ipset=rancherctl --add-entry=10.0.0.12",
+        "firewall-cmd -q --permanent --ipset=rancherctl --add-entry=10.42.0.0/16",
+        "firewall-cmd -q --permanent --zone=trusted --add-source=ipset:rancherctl",
         "firewall-cmd -q --zone=trusted --add-source=10.0.0.12",
+        "firewall-cmd -q --zone=trusted --add-source=10.42.0.0/16",
     ]
-    recorded = frozenset({"10.0.0.12", PODS})
-    there = replace(known, recorded=recorded, permanent=recorded | {"10.0.0.11"}, runtime=recorded | {"10.0.0.11"})
-    assert plan(there, HOSTS, PODS) == ()
-    assert [change.name for change in plan(replace(there, runtime=frozenset()), HOSTS, PODS)] == [
-        "firewalld trusted source 10.0.0.12",
-        "firewalld trusted source 10.42.0.0/16",
+    assert plan(firewalld(OPENED), HOSTS, PODS) == ()
+    assert plan(firewalld(RELOADED), HOSTS, PODS) == ()
+
+
+def test_a_host_that_joins_or_leaves_changes_both_configurations_of_firewalld() -> None:
+    assert commands(*plan(firewalld(RELOADED), (*HOSTS, "10.0.0.13"), PODS)) == [
+        "firewall-cmd -q --permanent --ipset=rancherctl --add-entry=10.0.0.13",
+        "firewall-cmd -q --ipset=rancherctl --add-entry=10.0.0.13",
     ]
-    removed = commands(*plan(there, (), ""))
-    assert removed[-1] == "rm -f /var/lib/rancherctl/firewalld-sources.json"
-    assert not any("10.0.0.11" in line for line in removed)
+    record, *rest = commands(*plan(firewalld(OPENED), (*HOSTS, "10.0.0.13"), PODS))
+    assert record.endswith('sh ["10.0.0.12", "10.0.0.13", "10.42.0.0/16"]')
+    assert rest == [
+        "firewall-cmd -q --permanent --ipset=rancherctl --add-entry=10.0.0.13",
+        "firewall-cmd -q --zone=trusted --add-source=10.0.0.13",
+    ]
+    *rest, record = commands(*plan(firewalld(OPENED), HOSTS[:1], PODS))
+    assert rest == [
+        "firewall-cmd -q --permanent --ipset=rancherctl --remove-entry=10.0.0.12",
+        "firewall-cmd -q --zone=trusted --remove-source=10.0.0.12",
+    ]
+    assert record.endswith('sh ["10.42.0.0/16"]')
+
+
+def test_nothing_of_rancherctl_stays_in_firewalld_and_sources_of_other_people_do() -> None:
+    assert commands(*plan(firewalld(OPENED), (), "")) == [
+        "firewall-cmd -q --permanent --zone=trusted --remove-source=ipset:rancherctl",
+        "firewall-cmd -q --permanent --delete-ipset=rancherctl",
+        "firewall-cmd -q --zone=trusted --remove-source=10.0.0.12",
+        "firewall-cmd -q --zone=trusted --remove-source=10.42.0.0/16",
+        f"rm -f {RECORD}",
+    ]
+    assert commands(*plan(firewalld(RELOADED), (), "")) == [
+        "firewall-cmd -q --permanent --zone=trusted --remove-source=ipset:rancherctl",
+        "firewall-cmd -q --permanent --delete-ipset=rancherctl",
+        "firewall-cmd -q --zone=trusted --remove-source=ipset:rancherctl",
+        "firewall-cmd -q --ipset=rancherctl --remove-entry=10.0.0.11",
+        "firewall-cmd -q --ipset=rancherctl --remove-entry=10.0.0.12",
+        "firewall-cmd -q --ipset=rancherctl --remove-entry=10.42.0.0/16",
+        f"rm -f {RECORD}",
+    ]
+    emptied = FirewalldSources(FOREIGN, FOREIGN, None, frozenset())
+    assert plan(firewalld(emptied), (), "") == (), "firewalld drops the empty set at its next reload"
+    again = commands(*plan(firewalld(emptied), HOSTS[:1], PODS))
+    assert "firewall-cmd -q --ipset=rancherctl --add-entry=10.0.0.11" in again
+    assert again[-1] == "firewall-cmd -q --zone=trusted --add-source=ipset:rancherctl"
+
+
+def test_rules_are_taken_from_a_firewalld_that_was_stopped() -> None:
+    stopped = FirewalldSources(frozenset({SET}), kept=frozenset({PODS}), offline=True)
+    assert commands(*plan(replace(NFT, firewalld=stopped), (), "")) == [
+        "firewall-offline-cmd -q --zone=trusted --remove-source=ipset:rancherctl",
+        "firewall-offline-cmd -q --delete-ipset=rancherctl",
+    ]
 
 
 def test_a_chain_of_nft_gets_all_its_rules_in_one_transaction() -> None:

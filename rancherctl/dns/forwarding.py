@@ -19,14 +19,17 @@ class Forwarding:
         # An earlier process may have ended after it wrote a file and before it reloaded the server.
         self._read = False
 
-    def use(self, upstreams: Sequence[str] | None, stubs: Mapping[str, Sequence[str]] | None) -> None:
+    def use(
+        self, upstreams: Sequence[str] | None, stubs: Mapping[str, Sequence[str]] | None, stale: str = "off"
+    ) -> None:
         """Write the servers, and reload the server if they changed; the next call retries a failure.
 
-        None: not known yet, what an earlier process wrote is kept. Raises the errors of store and hosts.
+        None: not known yet, what an earlier process wrote is kept. ``stale``: named_conf.stale_after. Raises the errors
+        of store and hosts.
         """
         files = {}
         if upstreams is not None:
-            files[self._config.forwarders_file] = named_conf.forwarders(upstreams)
+            files[self._config.forwarders_file] = named_conf.forwarders(upstreams, stale)
         if stubs is not None and (stubs or Path(self._config.stubs_file).exists()):
             files[self._config.stubs_file] = named_conf.stub_zones(stubs)
         for path, text in files.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rancherctl.dns import names, upstreams
@@ -23,8 +24,6 @@ ALL_LOADED = "all zones loaded"
 
 # servfail-ttl: with 1 (the default) a name that was queried while zones were loading fails for a second after that.
 # no-case-compress: the answer repeats the name in the case of the question; resolvers that randomise case compare both.
-# stale-answer-client-timeout: ask the upstreams before serving expired data; 0 also crashes with a policy
-# (docs/adr/0033).
 _OPTIONS = f"""\
     dnssec-validation no;
     empty-zones-enable no;
@@ -40,7 +39,6 @@ _OPTIONS = f"""\
     stale-cache-enable yes;
     max-stale-ttl 86400;
     stale-answer-ttl 5;
-    stale-answer-client-timeout off;
     servfail-ttl 0;
     no-case-compress {{ any; }};
     max-cache-size 128m;
@@ -117,9 +115,22 @@ def bind_server(text: str) -> str:
     return place[0] if place[1] == upstreams.PORT else f"{place[0]} port {place[1]}"
 
 
-def forwarders(servers: Sequence[str]) -> str:
-    """The included file with the upstreams to forward to (``IP[:PORT]``)."""
-    return f"forward only;\nforwarders {_block([bind_server(text) for text in servers] or (NOWHERE,))};\n"
+def stale_after(version: str, *, silent: bool) -> str:
+    """``stale-answer-client-timeout``: milliseconds after which a client gets expired data while upstreams are asked.
+
+    BIND 9.18 can wait as RFC 8767 proposes; 0 ends it in a response policy (docs/adr/0033). Later versions know 0 and
+    off only: 0 is right while all upstreams are ``silent``. With off, expired data is served once the query has failed,
+    after 10 s if no upstream answers.
+    """
+    found = re.match(r"9\.(\d+)\.", version)
+    minor = int(found[1]) if found else 0
+    return "1800" if minor == 18 else "0" if minor > 18 and silent else "off"
+
+
+def forwarders(servers: Sequence[str], stale: str = "off") -> str:
+    """The included file with the upstreams to forward to (``IP[:PORT]``), and ``stale_after``."""
+    listed = _block([bind_server(text) for text in servers] or (NOWHERE,))
+    return f"forward only;\nforwarders {listed};\nstale-answer-client-timeout {stale};\n"
 
 
 def stub_zones(servers: Mapping[str, Sequence[str]]) -> str:

@@ -187,7 +187,9 @@ class DnsRole:
         if self._monitor is None or self._clock() < self._forward_retry_at:
             return
         try:
-            self._forwarding.use(self._monitor.order, self._monitor.stubs)
+            version = server.version if (server := self._server()) else ""
+            stale = named_conf.stale_after(version, silent=self._monitor.silent)
+            self._forwarding.use(self._monitor.order, self._monitor.stubs, stale)
         except (RancherctlError, OSError) as error:
             self._forward_problem, self._forward_retry_at = (
                 f"cannot update the upstreams: {error}",

@@ -47,6 +47,7 @@ class UpstreamMonitor:
         self._health = {domain: Health() for domain in ("", *sorted(stubs or {}))}
         for domain, servers in (stubs or {}).items():
             self._health[domain].use(tuple(map(upstreams.canonical, servers)))
+        self._silent = False
         self._chosen: dict[str, tuple[str, ...] | None] = dict.fromkeys(self._health)
         self._rows: list[dict[str, Any]] = []
         self._worker = Worker("dns-upstreams", self._probe, retry=lambda _: INTERVAL)
@@ -61,6 +62,11 @@ class UpstreamMonitor:
         """For each stub domain the servers to forward to, as ``order``; None until that is known of all."""
         found = {domain: servers for domain, servers in self._chosen.items() if domain and servers is not None}
         return found if len(found) == len(self._chosen) - 1 else None
+
+    @property
+    def silent(self) -> bool:
+        """Whether no upstream answers."""
+        return self._silent
 
     @property
     def dead(self) -> tuple[str, ...]:
@@ -116,8 +122,8 @@ class UpstreamMonitor:
         return max(DOUBT_INTERVAL, INTERVAL - (now - began))
 
     def _choose(self) -> bool:
-        """Decide which servers to forward to; whether that has changed."""
-        changed = False
+        """Decide which servers to forward to; whether that or ``silent`` has changed."""
+        changed, self._silent = self._silent != self._health[""].silent, self._health[""].silent
         for domain, health in self._health.items():
             chosen = health.chosen()
             if chosen is None or chosen == self._chosen[domain]:

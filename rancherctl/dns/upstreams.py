@@ -114,6 +114,12 @@ class Health:
         """The upstreams that do not answer, in the given order."""
         return tuple(one for one in self.upstreams if self.states[one].alive is False)
 
+    @property
+    def silent(self) -> bool:
+        """Whether all upstreams are dead, and none has answered its last probe."""
+        states = [self.states[one] for one in self.upstreams]
+        return bool(states) and all(one.alive is False and not (one.last and one.last.answered) for one in states)
+
     def doubtful(self) -> bool:
         """Whether another probe soon would tell whether an upstream is dead."""
         return any(self.states[one].doubtful for one in self.upstreams)

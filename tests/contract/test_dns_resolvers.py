@@ -323,6 +323,51 @@ def test_expired_data_is_served_when_the_upstream_fails(
         assert (values(found), found.answer[0].ttl) == (["192.0.2.80"], 5)
 
 
+CLIENT = 5.0
+"""Seconds that glibc and musl wait for an answer; a server that does not get one itself gives up after 10."""
+
+
+def test_expired_data_is_served_before_clients_give_up_while_no_upstream_answers(
+    tmp_path: Path, program: tuple[str, ...], company: Upstream, public: Upstream
+) -> None:
+    """BIND 9.18 waits for 1.8 s; 9.20 cannot, and serves it at once from when the agent knows, until one answers."""
+    names_ = [next(_names) for _ in range(4)]
+    with site(tmp_path, program, company, public) as at:
+        for name in names_:
+            assert answer(at, name) == ["192.0.2.80"]
+        company.mode = public.mode = "silent"
+        at.until(lambda: not any(row["alive"] for row in at.servers().values()))
+        at.until(lambda: "timeout off" not in Path(at.named.config.forwarders_file).read_text())
+        at.until(lambda: values(ask(at.named, names_[0])) == ["192.0.2.80"])
+        for name in names_[1:]:
+            assert values(ask(at.named, name, seconds=CLIENT)) == ["192.0.2.80"]
+        company.mode, company.address = "good", "192.0.2.81"
+        at.until(lambda: at.used() == [company.at])
+        at.until(lambda: answer(at) == ["192.0.2.81"])
+        at.until(lambda: answer(at, names_[1]) == ["192.0.2.81"])
+        company.address = "192.0.2.82"
+        time.sleep(1.1)
+        assert answer(at, names_[1]) == ["192.0.2.82"], "asked first again"
+        assert at.named.starts == 1
+
+
+def test_with_bind_9_18_expired_data_of_one_silent_domain_is_served_before_clients_give_up(
+    tmp_path: Path, company: Upstream
+) -> None:
+    """The upstream answers, but not for this name. BIND 9.20 has no setting for it: the first client waits 10 s."""
+    name = next(_names)
+    with site(tmp_path, ("named",), company) as at:
+        if not str(at.section["engine"]).startswith("9.18."):
+            pytest.skip("needs BIND 9.18")
+        at.until(lambda: "timeout 1800" in Path(at.named.config.forwarders_file).read_text())
+        assert answer(at, name) == ["192.0.2.80"]
+        time.sleep(1.1)
+        company.drop = lambda asked, kind: asked == name
+        found = ask(at.named, name, seconds=CLIENT)
+        assert (values(found), found.answer[0].ttl) == (["192.0.2.80"], 5)
+        assert at.servers()[company.at]["alive"] is True
+
+
 def test_reverse_names_outside_the_networks(tmp_path: Path, program: tuple[str, ...], company: Upstream) -> None:
     """A pod on the host network has one; the others of its network come from the upstream. Dashed names everywhere."""
     with site(tmp_path, program, company) as at:

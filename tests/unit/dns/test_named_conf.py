@@ -79,4 +79,20 @@ def test_stub_domains_and_missing_upstreams_are_rendered() -> None:
     files = {r.path: r.content.decode() for r in resources(config) if isinstance(r, File)}
     first = 'zone "corp.example" { type forward; forward only; forwarders { 10.0.0.1 port 5353; }; };\n'
     assert files["/etc/rancherctl/dns/stubs"] == first, "the server would prefer the faster of several"
-    assert named_conf.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"
+    assert named_conf.forwarders((), "0") == (
+        "forward only;\nforwarders { 127.0.0.1 port 9; };\nstale-answer-client-timeout 0;\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "answering", "silent"),
+    [
+        ("9.18.49-1~deb12u3-Debian", "1800", "1800"),
+        ("9.20.30-1~deb13u1-Debian", "off", "0"),
+        ("9.16.50", "off", "off"),
+        ("", "off", "off"),
+    ],
+)
+def test_expired_data_is_served_early_only_as_each_version_can(version: str, answering: str, silent: str) -> None:
+    found = [named_conf.stale_after(version, silent=value) for value in (False, True)]
+    assert found == [answering, silent]

@@ -210,7 +210,10 @@ def test_if_all_are_dead_the_first_answer_counts_at_once() -> None:
     for at in range(2):
         probed(found, at, a=SILENT, b=SILENT)
     assert found.chosen() == ("a", "b")
+    assert found.silent
     assert probed(found, 3, b=answered()) == ("b",)
+    assert not found.silent, "expired data is not served first while one answers"
+    assert not health().silent
 
 
 def test_rows_and_problems_say_what_is_wrong() -> None:

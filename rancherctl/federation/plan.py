@@ -116,17 +116,35 @@ def up_to_date(source: Federated, copy: CopyView, federation_uid: str) -> bool:
     )
 
 
-def plan(wanted: WantedCopies, copies: Mapping[ObjectId, CopyView], *, first_look: bool) -> MemberPlan:
-    """Steps for one member whose ``copies`` are known completely. A first look deletes nothing."""
+Memo = dict[ObjectId, tuple[Federated, CopyView | None, CopyState, "Step | None"]]
+"""What the last plan of a member decided on each object, for an object and a copy that are still the same."""
+
+
+def plan(
+    wanted: WantedCopies, copies: Mapping[ObjectId, CopyView], *, first_look: bool, memo: Memo | None = None
+) -> MemberPlan:
+    """Steps for one member whose ``copies`` are known completely. A first look deletes nothing.
+
+    ``memo`` is that of the last plan for this member, and is changed to that of this one.
+    """
     if wanted.leave:
         return MemberPlan(() if first_look else tuple(_leaving(wanted, copies)))
     steps: list[Step] = []
     states: dict[ObjectId, CopyState] = {}
     selected = {**wanted.selected, **{i: f for i, f in wanted.uncertain.items() if i in copies}}
-    for object_id, source in sorted(selected.items(), key=_order):
-        states[object_id], step = _wanted_copy(wanted, object_id, source, copies.get(object_id))
+    decided: Memo = {}
+    for object_id, source in selected.items():
+        copy, known = copies.get(object_id), memo.get(object_id) if memo else None
+        if known is None or known[0] is not source or known[1] is not copy:
+            known = (source, copy, *_wanted_copy(wanted, object_id, source, copy))
+        decided[object_id] = known
+        _, _, states[object_id], step = known
         if step and (not object_id.namespace or object_id.in_namespace in copies):
             steps.append(step)
+    steps.sort(key=lambda step: _order((step.id, step)))
+    if memo is not None:
+        memo.clear()
+        memo.update(decided)
     removals, done, orphans = _removals(wanted, copies, selected)
     unexplained = [step.id for step in removals if step.id not in wanted.tombstones]
     held: tuple[ObjectId, ...] = ()
@@ -162,8 +180,9 @@ def _removals(
     steps: list[Step] = []
     orphans: list[ObjectId] = []
     done = {object_id for object_id in wanted.tombstones if object_id not in copies or object_id in selected}
-    for object_id, copy in sorted(copies.items(), key=_order, reverse=True):
-        if object_id in selected or copy.federation_uid != wanted.federation_uid:
+    others = [(i, copy) for i, copy in copies.items() if i not in selected]
+    for object_id, copy in sorted(others, key=_order, reverse=True):
+        if copy.federation_uid != wanted.federation_uid:
             continue
         grave = wanted.tombstones.get(object_id)
         if grave is not None and grave.uid == copy.source_uid:

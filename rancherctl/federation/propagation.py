@@ -15,27 +15,17 @@ from rancherctl.contract import COPIES_FINALIZER, FEDERATION_CONTROLLER
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.federation import pending
 from rancherctl.federation.event_recorder import EventRecorder
-from rancherctl.federation.model import FederatedService, FederationSettings, Shard
+from rancherctl.federation.model import FederatedService, FederationSettings
 from rancherctl.federation.objects import FOREGROUND_FINALIZER, ORPHAN_ANNOTATION, ORPHAN_FINALIZER, Federated, ObjectId
 from rancherctl.federation.pending import MAX_ENTRIES, PENDING_PREFIX, PendingEntry
-from rancherctl.federation.plan import CopyState, State, WantedCopies
-from rancherctl.federation.shards import Member, federated_service, shard
-from rancherctl.federation.status import (
-    DnsPart,
-    MemberLine,
-    ServiceStatus,
-    differs,
-    last_known,
-    problems,
-    service_status,
-    status_body,
-    unknown_line,
-)
-from rancherctl.federation.wanted import travels, unguarded, wanted_copies
+from rancherctl.federation.plan import WantedCopies
+from rancherctl.federation.service_states import ServiceStates
+from rancherctl.federation.shards import Member
+from rancherctl.federation.status import DnsPart, ServiceStatus, status_body
+from rancherctl.federation.wanted import unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, AlreadyExistsError, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
-from rancherctl.placement.model import ObjectProblem
 
 log = logging.getLogger(__name__)
 WRITES_PER_CALL: Final = 100
@@ -109,6 +99,7 @@ class Propagation:
         self._api, self._settings, self._clock, self._now = api, settings, clock, now
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
         self._deleted_since: dict[ObjectId, float] = {}
+        self._states = ServiceStates(settings.when_none)
         self._events = EventRecorder(api, clock=clock, now=now)
         self.services: Sequence[FederatedService] = ()
         """The Services with their shards, for the public DNS, after each reconcile."""
@@ -240,46 +231,10 @@ class Propagation:
         withdrawn: frozenset[str],
         dns: Mapping[str, DnsPart],
     ) -> tuple[list[Write], list[FederatedService]]:
-        writes: list[Write] = []
-        published: list[FederatedService] = []
-        found: dict[str, tuple[ObjectProblem, ...]] = {}
-        for key, service in view.services.items():
-            if service.meta.deleting or not (travels(service) or service.options.stay):
-                continue
-            lines = self._lines(service, members, wanted)
-            shards = [line.shard for line in lines if line.shard is not None]
-            if travels(service):
-                published.append(federated_service(service, shards, self._settings.when_none))
-            status = service_status(service, lines, withdrawn, dns.get(key, DnsPart()))
-            found[key] = problems(service, lines, withdrawn)
-            if (lines or service.status or service.options.stay) and differs(service, status):
-                writes.append(self._status(service, status))
-        self._events.record(view.services, found)
-        return writes, published
-
-    def _lines(
-        self, service: Federated, members: Mapping[str, Member], wanted: Mapping[str, WantedCopies]
-    ) -> list[MemberLine]:
-        lines: list[MemberLine] = []
-        before = last_known(service.status)
-        for name, member in sorted(members.items()):
-            copies = wanted[name]
-            expected = service.id in copies.selected or service.id in copies.uncertain
-            found = shard(service, member, before.get(name))
-            if not expected and found is None:
-                continue
-            if not member.view.reachable:
-                if found is not None or expected:
-                    lines.append(unknown_line(name, found))
-                continue
-            state = member.view.states.get(service.id)
-            if state is None:
-                waiting = "the copy is being removed" if not expected else "the member has not been looked at yet"
-                state = CopyState(State.HELD if service.id in member.view.held else State.PENDING, "", waiting)
-            if service.id in copies.uncertain and found is None:
-                continue
-            lines.append(MemberLine(name, state, found))
-        return lines
+        states = self._states.update(view.services, members, wanted, withdrawn, dns)
+        self._events.record(view.services, {key: state.problems for key, state in states.items()})
+        writes = [self._status(view.services[key], state.status) for key, state in states.items() if state.write]
+        return writes, [state.published for state in states.values() if state.published is not None]
 
     def _status(self, service: Federated, status: ServiceStatus) -> Write:
         body = status_body(service, status, self._now())
@@ -310,8 +265,3 @@ class Propagation:
         if len(ready) > WRITES_PER_CALL:
             return 0.0
         return self._backoffs.wake(self._clock())
-
-
-def shards_of(services: Iterable[FederatedService]) -> Iterable[Shard]:
-    """All shards of all Services."""
-    return (found for service in services for found in service.shards)

@@ -73,6 +73,7 @@ class PublicDns:
         self._unpublished: dict[str, float] = {}
         self._canary = (-CANARY_SECONDS, False)
         self._started = False
+        self._asked: tuple[object, ...] = ()
         backoff = Backoff(random.Random())  # noqa: S311 - spreads load, protects nothing
         self._worker = Worker(f"health of addresses {settings.zone}", self.check, retry=backoff.after)
 
@@ -88,6 +89,11 @@ class PublicDns:
         members: Collection[str] = (),
     ) -> None:
         """See ``DnsPublisher.want``; begins with the first call. ``members`` are the vantage points."""
+        listed = tuple(places)
+        asked = (tuple(services), listed, frozenset(gone), frozenset(left), settled, tuple(members))
+        if asked == self._asked:
+            return
+        self._asked = asked
         found: dict[str, set[str]] = {}
         for service in services:
             for shard in service.shards:
@@ -95,7 +101,6 @@ class PublicDns:
         for member in left:
             found[member] = found.get(member, set()) | self._addresses.get(member, set())
         self._addresses = found
-        listed = tuple(places)
 
         def publish() -> None:
             # Until the first round of probes, addresses that the leader before has withdrawn would be taken for good.

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
@@ -105,6 +106,11 @@ def _commonest(found: Counter[str]) -> str | None:
 
 def refusal(address: str, allowed: Sequence[str]) -> str:
     """Why a member may not publish this address; "" if it may. ``allowed`` are networks or addresses."""
+    return _refusal(address, tuple(allowed))
+
+
+@lru_cache(maxsize=1 << 14)
+def _refusal(address: str, allowed: tuple[str, ...]) -> str:
     if why := never_published(address):
         return why
     ip = ip_address(address)

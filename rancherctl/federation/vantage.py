@@ -58,7 +58,7 @@ class StoredConfigMap:
             if self._stored is None:
                 body: Json = {"metadata": {"name": self._name, "namespace": self._namespace}, "data": data}
                 self._stored = self._api.create(CONFIGMAPS, body, namespace=self._namespace)
-            else:
+            elif (self._stored.get("data") or {}) != data:
                 self._stored = self._api.replace(CONFIGMAPS, {**self._stored, "data": data})
         except (ConflictError, NotFoundError):
             self._stored = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rancherctl.federation.objects import Federated, ObjectId
@@ -29,6 +30,22 @@ def selects(source: Federated, member: Member) -> bool | None:
     return None if selector is None else selector.matches(member.labels)
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A Service with its Namespace (None: it is not there), and whether it goes to every member whatever its labels."""
+
+    service: Federated
+    namespace: Federated | None
+    everywhere: bool
+
+    def goes_to(self, member: Member) -> bool | None:
+        """Whether the member is to have it; None if a selector cannot be read."""
+        if self.everywhere:
+            return True
+        answer = selects(self.service, member)
+        return selects(self.namespace, member) if answer and self.namespace is not None else answer
+
+
 def wanted_copies(
     federation: str,
     federation_uid: str,
@@ -41,51 +58,55 @@ def wanted_copies(
 
     Objects get there once they have the finalizer that lets their copies be removed.
     """
-    listed = list(services)
-    return {
-        member.name: _for_member(federation, federation_uid, listed, namespaces, member, pending.get(member.name, {}))
-        for member in members
-    }
-
-
-def _for_member(
-    federation: str,
-    federation_uid: str,
-    services: Iterable[Federated],
-    namespaces: Mapping[str, Federated],
-    member: Member,
-    pending: Mapping[ObjectId, PendingEntry],
-) -> WantedCopies:
-    if member.leave:
-        return WantedCopies(federation, federation_uid, leave=member.leave)
-    selected: dict[ObjectId, Federated] = {}
-    deselected: dict[ObjectId, str] = {}
-    uncertain: dict[ObjectId, Federated] = {}
-    tombstones = {object_id: Tombstone(entry.uid, entry.orphan) for object_id, entry in pending.items()}
+    candidates, tombstones = list[_Candidate](), dict[ObjectId, Tombstone]()
     for service in services:
         namespace = namespaces.get(service.meta.namespace)
         if service.meta.deleting:
             orphan = service.orphan or (namespace is not None and namespace.orphan)
             tombstones[service.id] = Tombstone(service.meta.uid, orphan)
-            continue
-        answer = selects(service, member)
-        if answer and namespace is not None:
-            answer = selects(namespace, member)
-        if answer is None:
-            uncertain[service.id] = service
-        elif not answer or namespace is None:
-            deselected[service.id] = service.meta.uid
-        elif namespace.meta.deleting:
-            continue  # its Services are about to be deleted: they go with their own tombstones
-        elif service.guarded and namespace.guarded:
-            selected[namespace.id] = namespace
-            selected[service.id] = service
+        else:
+            everywhere = namespace is not None and _everywhere(service) and _everywhere(namespace)
+            candidates.append(_Candidate(service, namespace, everywhere))
     for namespace in namespaces.values():
         if namespace.meta.deleting:
             tombstones[namespace.id] = Tombstone(namespace.meta.uid, namespace.orphan)
-        elif namespace.id not in selected:
+    found: dict[str, WantedCopies] = {}
+    for member in members:
+        if member.leave:
+            found[member.name] = WantedCopies(federation, federation_uid, leave=member.leave)
+            continue
+        waiting = {i: Tombstone(entry.uid, entry.orphan) for i, entry in pending.get(member.name, {}).items()}
+        basis = WantedCopies(federation, federation_uid, tombstones=waiting | tombstones, force=member.force)
+        found[member.name] = _for_member(basis, candidates, namespaces.values(), member)
+    return found
+
+
+def _everywhere(source: Federated) -> bool:
+    return travels(source) and source.options.selector is not None and not source.options.selector.requirements
+
+
+def _for_member(
+    wanted: WantedCopies, candidates: Iterable[_Candidate], namespaces: Iterable[Federated], member: Member
+) -> WantedCopies:
+    """``wanted`` with what goes to the member, and what does not."""
+    selected: dict[ObjectId, Federated] = {}
+    deselected: dict[ObjectId, str] = {}
+    uncertain: dict[ObjectId, Federated] = {}
+    for candidate in candidates:
+        service, home, answer = candidate.service, candidate.namespace, candidate.goes_to(member)
+        if answer is None:
+            uncertain[service.id] = service
+        elif not answer or home is None:
+            deselected[service.id] = service.meta.uid
+        elif home.meta.deleting:
+            continue  # its Services are about to be deleted: they go with their own tombstones
+        elif service.guarded and home.guarded:
+            selected[home.id] = home
+            selected[service.id] = service
+    for namespace in namespaces:
+        if not namespace.meta.deleting and namespace.id not in selected:
             uncertain[namespace.id] = namespace  # it stays where it is; nothing of it goes there now
-    return WantedCopies(federation, federation_uid, selected, deselected, uncertain, tombstones, member.force)
+    return replace(wanted, selected=selected, deselected=deselected, uncertain=uncertain)
 
 
 def unguarded(
@@ -116,7 +137,7 @@ def unpublished(services: Mapping[str, Federated], members: Mapping[str, Member]
         or not travels(service)
         or (
             bool(members)
-            and last_known(service.status).keys() <= members.keys()
             and not any(selects(service, m) is not False or service.id in m.view.copies for m in members.values())
+            and last_known(service.status).keys() <= members.keys()
         )
     )

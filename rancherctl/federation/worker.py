@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.federation.apply import PENDING, CopyWriter, MemberApi, other_manager
 from rancherctl.federation.member_view import MemberView
 from rancherctl.federation.objects import CopyView, ObjectId, SliceView, namespace_copy, service_copy, slice_view
-from rancherctl.federation.plan import CopyState, MemberPlan, State, Step, Verb, WantedCopies, plan
+from rancherctl.federation.plan import CopyState, MemberPlan, Memo, State, Step, Verb, WantedCopies, plan
 from rancherctl.federation.rate import TokenBucket
 from rancherctl.federation.topology import node_place
 from rancherctl.kube import client
@@ -89,8 +89,10 @@ class MemberWorker:
         self._repaired: dict[ObjectId, deque[float]] = {}
         self._in_sync: set[ObjectId] = set()
         self._plan, self._trouble = MemberPlan(), ""
+        self._memo: Memo = {}
         self._first_epoch: int | None = None
         self._indexed: tuple[object, Mapping[str, bool]] = ((), {})
+        self._copied: tuple[object, object, Mapping[ObjectId, CopyView]] = ((), (), {})
         self._cache = Cache(source, tables(federation[0]), self._cache_changed)
         self._worker = Worker(f"member {name}", self._reconcile, retry=self._retry)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix=f"member-{name}")
@@ -126,7 +128,7 @@ class MemberWorker:
             self.name,
             known=snapshot.synced,
             reachable=snapshot.synced and snapshot.healthy,
-            copies=_copies(snapshot),
+            copies=self._copies(snapshot),
             states=planned.states,
             ready=self._ready(snapshot),
             nodes=tuple(nodes),
@@ -149,6 +151,16 @@ class MemberWorker:
             self._indexed = (slices, found)
         return self._indexed[1]
 
+    def _copies(self, snapshot: Snapshot) -> Mapping[ObjectId, CopyView]:
+        """All copies by their object; the same mapping while nothing has changed."""
+        namespaces: Mapping[str, CopyView] = snapshot.table(NAMESPACES).items
+        services: Mapping[str, CopyView] = snapshot.table(SERVICES).items
+        copied = self._copied
+        if copied[0] is not namespaces or copied[1] is not services:
+            found = {view.id: view for table in (namespaces, services) for view in table.values()}
+            copied = self._copied = (namespaces, services, found)
+        return copied[2]
+
     def _retry(self, error: Exception) -> float:
         self._trouble = describe(error)
         self._changed()
@@ -161,8 +173,8 @@ class MemberWorker:
             return None  # unknown is not absent: the cache wakes this worker when it is live again
         with self._lock:
             wanted, urgent = self._wanted, frozenset(self._urgent)
-        copies, first = _copies(snapshot), self._first_look(snapshot)
-        made = plan(wanted, copies, first_look=first)
+        copies, first = self._copies(snapshot), self._first_look(snapshot)
+        made = plan(wanted, copies, first_look=first, memo=self._memo)
         now = self._clock()
         steps = [step for step in made.steps if self._open(step, now)] if self._leading() else []
         steps.sort(key=lambda step: (step.id.kind != "Namespace", step.id not in urgent))
@@ -290,8 +302,3 @@ class MemberWorker:
 
 def _key(step: Step) -> tuple[ObjectId, str]:
     return step.id, step.source.digest if step.source else step.verb
-
-
-def _copies(snapshot: Snapshot) -> Mapping[ObjectId, CopyView]:
-    tables: tuple[Mapping[str, Any], ...] = (snapshot.table(NAMESPACES).items, snapshot.table(SERVICES).items)
-    return {view.id: view for table in tables for view in table.values()}

@@ -6,6 +6,7 @@ contract tests run against a real kube-apiserver.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import threading
@@ -299,7 +300,7 @@ class Handler(BaseHTTPRequestHandler):
                     store.changed.wait_for(
                         lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds
                     )
-                    events = [p for p in store.history if p.version > at]
+                    events = store.history[bisect.bisect_right(store.history, at, key=lambda past: past.version) :]
                     now = store.version
                     if at < store.compacted:  # what this watch has not sent yet is forgotten: it cannot go on
                         events.insert(0, _error(now, 410))

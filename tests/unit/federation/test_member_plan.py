@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rancherctl.federation.objects import CopyView, Federated, ObjectId
-from rancherctl.federation.plan import MemberPlan, State, Tombstone, Verb, WantedCopies, counts, plan
+from rancherctl.federation.plan import MemberPlan, Memo, State, Tombstone, Verb, WantedCopies, counts, plan
 from tests.fakes.federation import FEDERATION, UID, copy_of, namespace_json, service_json, source_of
 
 NAMESPACE = source_of(namespace_json())
@@ -28,6 +28,25 @@ def steps(made: MemberPlan) -> list[tuple[Verb, str]]:
 
 def look(want: WantedCopies, copies: Iterable[CopyView], *, first: bool = False) -> MemberPlan:
     return plan(want, have(*copies), first_look=first)
+
+
+def test_a_plan_with_a_memory_is_the_plan_without_one() -> None:
+    """The copy, then the object, then the namespace changes: nothing old is remembered."""
+    memo: Memo = {}
+    newer = source_of(service_json(selector={"app": "new"}))
+    drifted = copy_of(WEB, selector={"app": "edited"})
+    for source, copies in (
+        (WEB, []),
+        (WEB, [THERE]),
+        (WEB, [THERE, copy_of(WEB)]),
+        (WEB, [THERE, drifted]),
+        (newer, [THERE, drifted]),
+        (newer, [THERE, copy_of(newer)]),
+        (newer, [copy_of(newer)]),
+    ):
+        for _ in range(2):
+            remembered = plan(wanted(source, NAMESPACE), have(*copies), first_look=False, memo=memo)
+            assert remembered == look(wanted(source, NAMESPACE), copies)
 
 
 def test_a_missing_copy_is_created_once_its_namespace_is_there() -> None:

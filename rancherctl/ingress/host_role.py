@@ -20,7 +20,8 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
     """Return the role that keeps this host's HAProxy up to date."""
     from rancherctl.ingress.haproxy.driver import local_paths
     from rancherctl.ingress.model import Proxies, http_listeners, https_listeners
-    from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+    from rancherctl.ingress.role.config import LbConfig
+    from rancherctl.ingress.role.reconcile import LbRole
     from rancherctl.ingress.translate.certificates import TlsPolicy
 
     paths = local_paths(keys_on_disk=settings.keys_on_disk)

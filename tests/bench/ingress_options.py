@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rancherctl.contract import INGRESS_PREFIX
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.ingress.translate import endpoints
 from tests.bench import ingress_overhead
 from tests.bench.ingress_overhead import BEHIND, HOST, accepts, haproxy, load

@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.ingress.translate import endpoints
 from rancherctl.polling import poll_until
 from tests.fakes import ingress as fake

@@ -23,7 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.ingress.translate import endpoints
 from tests.bench.ingress_options import NO_REP_MOVSB
 from tests.bench.ingress_overhead import BEHIND, HOST, accepts, cpu, haproxy

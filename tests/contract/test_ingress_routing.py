@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
 from tests.fakes import ingress as fake
@@ -34,7 +35,9 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake.Haproxy]:
 @pytest.fixture(scope="module")
 def role(haproxy: fake.Haproxy) -> LbRole:
     """One role for all cases: each case is one more change of a running HAProxy."""
-    return LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths, reloads=AT_ONCE), driver=haproxy.driver())
+    return LbRole(
+        LbConfig("h1", haproxy.listeners, paths=haproxy.paths, reloads=AT_ONCE, save_after=0.0), driver=haproxy.driver()
+    )
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.parent.name)

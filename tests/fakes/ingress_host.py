@@ -8,7 +8,8 @@ from typing import Any
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.model import NO_PROXIES, Listener, Proxies
 from rancherctl.ingress.options import AccessLog
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.ingress.role.reload_pacing import ReloadPauses
 from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from tests.fakes import ingress as fake
@@ -32,6 +33,7 @@ class LoadBalancerHost:
         tls: TlsPolicy = NO_POLICY,
         access_log: AccessLog = "errors",
         reloads: ReloadPauses = AT_ONCE,
+        save_after: float = 0.0,
     ) -> LbRole:
         """Restart the agent; it reads what is on disk."""
         config = LbConfig(
@@ -42,6 +44,7 @@ class LoadBalancerHost:
             tls=tls,
             access_log=access_log,
             reloads=reloads,
+            save_after=save_after,
         )
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role

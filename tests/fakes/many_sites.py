@@ -10,7 +10,8 @@ from typing import Any
 
 from rancherctl.contract import host_namespace
 from rancherctl.ingress.copies import copy_name
-from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.config import LbConfig
+from rancherctl.ingress.role.reconcile import LbRole
 from rancherctl.kube.snapshot import Table
 from tests.fakes import ingress as fake
 from tests.fakes import tls
@@ -56,7 +57,7 @@ class ManySites:
 
     def new_role(self) -> LbRole:
         """Restart the agent; it reads what is on disk."""
-        config = LbConfig("h1", self.haproxy.all_listeners, paths=self.haproxy.paths, reloads=AT_ONCE)
+        config = LbConfig("h1", self.haproxy.all_listeners, paths=self.haproxy.paths, reloads=AT_ONCE, save_after=0.0)
         self.role = LbRole(config, driver=self.haproxy.driver())
         return self.role
 

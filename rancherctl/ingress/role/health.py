@@ -56,6 +56,7 @@ class HaproxyHealth:
         layout = self._store.current.layout
         if self._newly_frozen(layout):
             return False
+        self._store.save_kept()
         if differing := self._store.save(self._store.current):
             log.warning("rewrote files with unexpected content: %s", ", ".join(differing))
         try:
@@ -100,6 +101,15 @@ class HaproxyHealth:
         """
         free = tuple(x for x in layout.listeners if not self._driver.listener_error(x))
         return replace(layout, listeners=free) if free else layout
+
+    def look_again(self) -> None:
+        """Check at the next reconcile if another process runs: it may have started before its files were saved."""
+        try:
+            same = self._driver.info().pid == self.pid
+        except HaproxyError:
+            same = False
+        if not same:
+            self._checked_at = float("-inf")
 
     def reload(self, reason: str) -> None:
         """Start a new HAProxy process with the stored layout, and check that it has it. Raises HaproxyError."""

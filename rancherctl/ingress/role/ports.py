@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from rancherctl.ingress.haproxy import listeners
+from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.model import Listener, Model
+from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -64,3 +66,18 @@ class PortCheck:
             for key, texts in found.items()
             if texts
         }
+
+
+def confirmed(layout: Layout, wanted: Iterable[Listener]) -> Mapping[str, str]:
+    """The content hashes of Ingresses whose listeners are all open, of those that are ``wanted``.
+
+    While one is missing, their address must lead clients to other hosts.
+    """
+    opened = listeners.open_ports(layout.listeners, wanted)
+    if not layout.ports and opened.issuperset(DEFAULT_PORTS.needed(tls=True)):
+        return layout.loaded
+    return {
+        key: content
+        for key, content in layout.loaded.items()
+        if opened.issuperset(layout.ports.get(key) or DEFAULT_PORTS.needed(tls=key in layout.secured))
+    }

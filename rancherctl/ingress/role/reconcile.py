@@ -9,34 +9,33 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from rancherctl import contract
 from rancherctl.hold import Hold
 from rancherctl.ingress.copies import Digests
-from rancherctl.ingress.haproxy import listeners, plan, render
+from rancherctl.ingress.haproxy import plan
 from rancherctl.ingress.haproxy.certificates import CertificateRefusedError
-from rancherctl.ingress.haproxy.driver import Driver, local_paths
+from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
-from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
-from rancherctl.ingress.options import DEFAULT_PORTS, AccessLog
+from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.authorities import AuthorityStore, is_authority
 from rancherctl.ingress.role.certificates import CertificateStore
+from rancherctl.ingress.role.config import LbConfig
 from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
-from rancherctl.ingress.role.ports import PortCheck
+from rancherctl.ingress.role.ports import PortCheck, confirmed
 from rancherctl.ingress.role.refusal_watch import RefusalWatch
-from rancherctl.ingress.role.reload_pacing import USUAL, ReloadPacing, ReloadPauses
+from rancherctl.ingress.role.reload_pacing import ReloadPacing
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
 from rancherctl.ingress.role_spec import SPEC
 from rancherctl.ingress.status.report import HostReport, TlsReport
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
@@ -47,30 +46,6 @@ FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 15.0
 SOON: Final = 0.05
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LbConfig:
-    """``node`` is this host's name in the roster.
-
-    ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
-    host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
-    served. ``proxies`` are in front of the load balancers.  ``tls`` is what the environment says about HTTPS, and
-    ``reserved`` are ports that it does not give to Ingresses. ``access_log`` counts for Ingresses that do not say which
-    requests are logged.
-    """
-
-    node: str
-    listeners: tuple[Listener, ...]
-    drain: float = 2.0
-    dns: str = contract.LINK_LOCAL_DNS
-    external_names: bool = True
-    proxies: Proxies = NO_PROXIES
-    tls: TlsPolicy = NO_POLICY
-    reserved: frozenset[int] = frozenset()
-    access_log: AccessLog = "errors"
-    paths: render.Paths = field(default_factory=local_paths)
-    reloads: ReloadPauses = USUAL
 
 
 class LbRole:
@@ -107,6 +82,7 @@ class LbRole:
         self.store = StateStore(self.driver)
         self.health = HaproxyHealth(self.driver, self.store, clock)
         self._refusals = RefusalWatch(self.driver, clock)
+        self._save_after = config.save_after
         self._pacing = ReloadPacing(self.driver, clock, config.reloads)
         self._cache = TranslationCache()
         self._ports = PortCheck(self.driver.listener_error, config.reserved)
@@ -137,8 +113,9 @@ class LbRole:
         self._resolver.changed = wake
 
     def stop(self) -> None:
-        """End a wait that is under way. HAProxy keeps running."""
+        """End a wait that is under way, and save what is served. HAProxy keeps running."""
         self.driver.stop()
+        self.store.save_kept()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """See role_spec.HostRole. Never raises.
@@ -172,7 +149,19 @@ class LbRole:
             self.health.succeed()
         self._note_refused()
         self._pacing.note()
+        self._save()
         return self._section()
+
+    def _save(self) -> None:
+        """Save what is served, or come back for it: a change that follows at once is not delayed by the disk."""
+        if self.store.unsaved is None:
+            return
+        left = self.store.unsaved + self._save_after - self._clock()
+        if left > 0:
+            self.resync = min(self.resync, left)
+            return
+        self.store.save_kept()
+        self.health.look_again()
 
     def _note_refused(self) -> None:
         """Certificates without which HAProxy had to start are not used any more; their Ingresses say why."""
@@ -262,12 +251,10 @@ class LbRole:
         used = frozenset({self._host.tls.default}.union(*wanted.secrets.values()))
         self.secrets.keep(used)
         good = dict(self.secrets.good)
-        self.store.save(
-            State(layout, served, roster.epoch, roster.sequence, wanted.address, good | self.authorities.good),
-            same_layout=unchanged,
-        )
-        self.driver.certificates.collect({*layout.contents, *good.values()})
-        self.driver.authorities.collect(layout.authorities)
+        state = State(layout, served, roster.epoch, roster.sequence, wanted.address, good | self.authorities.good)
+        self.store.keep(state, self._clock(), same_layout=unchanged)
+        if isinstance(decision, plan.Reload):
+            self.store.save_kept()
         contents = {**self.secrets.contents, **self.authorities.contents}
         self._certificates = self._digests.of(wanted.secrets, contents)
         policy = self._host.tls
@@ -289,7 +276,7 @@ class LbRole:
         """The host report's section ``lb``; its keys are read by controllers of other releases."""
         state, health = self.store.current, self.health
         layout = state.layout if state and health.confirmed else Layout()
-        served = self._served(layout)
+        served = confirmed(layout, (*self._host.listeners, *self._own_listeners))
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
             "haproxy": {"pid": health.pid, "version": health.version, "finishing": health.finishing},
@@ -313,17 +300,3 @@ class LbRole:
             tls=self._tls,
         )
         return section | report.to_section()
-
-    def _served(self, layout: Layout) -> Mapping[str, str]:
-        """The content hashes of Ingresses whose listeners are all open.
-
-        While one is missing, their address must lead clients to other hosts.
-        """
-        opened = listeners.open_ports(layout.listeners, (*self._host.listeners, *self._own_listeners))
-        if not layout.ports and opened.issuperset(DEFAULT_PORTS.needed(tls=True)):
-            return layout.loaded
-        return {
-            key: content
-            for key, content in layout.loaded.items()
-            if opened.issuperset(layout.ports.get(key) or DEFAULT_PORTS.needed(tls=key in layout.secured))
-        }

@@ -75,7 +75,8 @@ class State:
 class StateStore:
     """Keeps state.json and HAProxy's files equal to what is served.
 
-    ``current`` is None until a state is known.
+    ``current`` is None until a state is known. ``unsaved``: since when (the caller's clock, in seconds) the disk has an
+    earlier one, None if it has this one.
 
     If the disk is full, the host still serves, and changes still reach the running HAProxy; ``error`` reports it
     until the files are written.
@@ -84,6 +85,8 @@ class StateStore:
     def __init__(self, driver: Driver) -> None:
         self.path = Path(driver.paths.state)
         self.error = ""
+        self.unsaved: float | None = None
+        self._layout_saved = True
         self._driver = driver
         self._written: tuple[State, files.Identity | None] | None = None
         self.current = self._load()
@@ -97,12 +100,31 @@ class StateStore:
             log.warning("%s is damaged (%s); it is written again as soon as the API answers", self.path, error)
             return None
 
+    def keep(self, state: State, now: float, *, same_layout: bool = False) -> None:
+        """Make ``state`` the current one, to be saved later. With ``same_layout`` HAProxy's files need no change."""
+        self.current = state
+        self._layout_saved = self._layout_saved and same_layout
+        known = self._written is not None and state == self._written[0]
+        if self.unsaved is None and not (known and self._layout_saved and not self.error):
+            self.unsaved = now
+
+    def save_kept(self) -> None:
+        """Save the current state if the disk has an earlier one, and remove the files that it does not need."""
+        if self.current is None or self.unsaved is None:
+            return
+        self.save(self.current, same_layout=self._layout_saved)
+        if not self.error:  # otherwise the files on disk may still name them
+            layout = self.current.layout
+            self._driver.certificates.collect({*layout.contents, *self.current.secrets.values()})
+            self._driver.authorities.collect(layout.authorities)
+
     def save(self, state: State, *, same_layout: bool = False) -> list[str]:
         """Make ``state`` the current one and write all files; returns the HAProxy files that differed.
 
         With ``same_layout`` HAProxy's files are skipped, because they hold this layout already.
         """
         self.current = state
+        self.unsaved, self._layout_saved = None, True
         differing: list[str] = []
         try:
             if self.error or not same_layout:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.model import HASH_SCHEME
-from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
+from rancherctl.ingress.status.ingresses import IngressStatusMemory, ingress_statuses, stored_statuses
 from rancherctl.ingress.status.plan import Statuses, plan_writes
 from rancherctl.ingress.status.report import HostReport, parse_section
 from rancherctl.ingress.translate.rules import translate
@@ -42,6 +42,7 @@ class Cluster:
         self.since: Mapping[str, float] = {}
         self.managed: frozenset[str] = frozenset()
         self.now = 100.0
+        self.memory = IngressStatusMemory()
 
     def confirm(self, *hosts: str, key: str = "default/a", content: str = "") -> None:
         """Let hosts report that they serve ``key`` with its present content, or with the hash ``content``."""
@@ -56,6 +57,12 @@ class Cluster:
         return HASH_SCHEME - 1 if host in self.old_agents else HASH_SCHEME
 
     def decide(self) -> Statuses:
+        """A decision with what the last ones left; it is that of a leader which has just begun."""
+        found = self._decide(self.memory)
+        assert found == self._decide(None)
+        return found
+
+    def _decide(self, memory: IngressStatusMemory | None) -> Statuses:
         return ingress_statuses(
             self.ingresses,
             CLASSES,
@@ -65,6 +72,7 @@ class Cluster:
             since=self.since,
             now=self.now,
             managed=self.managed,
+            memory=memory,
         )
 
     def turn(self, seconds: float = 0.0) -> dict[str, tuple[str, ...]]:

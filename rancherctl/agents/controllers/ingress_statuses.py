@@ -11,7 +11,7 @@ from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.change import Change, Plan
-from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
+from rancherctl.ingress.status.ingresses import IngressStatusMemory, ingress_statuses
 from rancherctl.ingress.status.plan import Published, Statuses, plan_writes
 from rancherctl.ingress.status.publish import status_patch
 from rancherctl.kube.client import INGRESSES
@@ -38,7 +38,7 @@ class IngressStatusController:
         self._leader, self._clock, self._inputs = leader, clock, inputs or IngressInputs()
         self._since: dict[str, float] = {}
         self._managed: frozenset[str] = frozenset()
-        self._due = Due(TABLES)
+        self._due, self._memory = Due(TABLES), IngressStatusMemory()
         self._writer: StatusWriter[Published] = StatusWriter(client, INGRESSES, "Ingresses", _urgency)
 
     def reconcile(self, snapshot: Snapshot) -> None:
@@ -69,7 +69,7 @@ class IngressStatusController:
         secrets: Mapping[str, str],
         now: float,
     ) -> tuple[Statuses, Plan[Published]]:
-        stored = stored_statuses(ingresses)
+        stored = self._memory.stored(ingresses)
         statuses = ingress_statuses(
             ingresses,
             classes,
@@ -81,6 +81,7 @@ class IngressStatusController:
             managed=self._managed,
             cache=self._inputs.cache,
             secrets=secrets,
+            memory=self._memory,
         )
         return statuses, plan_writes(stored, statuses)
 

@@ -20,12 +20,15 @@ from rancherctl.ingress import copies
 from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.model import Translated
 from rancherctl.ingress.purposes import is_tls, parse_key
+from rancherctl.ingress.translate.latest import Latest
+from rancherctl.ingress.translate.tls import TlsClaims
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import ConfigMap, Meta, Secret, TlsSecret
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.placement.place import Placement
 from rancherctl.roles import controllers
 from rancherctl.text import plural
 
@@ -67,6 +70,7 @@ class SecretCopiesController:
         self._inputs, self._due, self._named = inputs or IngressInputs(), Due(TABLES), named
         self._needed: Mapping[str, Collection[str]] = {}
         self._names: frozenset[str] = frozenset()
+        self._hosts_with = Latest(_hosts_with)
         self._contents = Contents()
         self._hold = Hold(LOSS_SECONDS)
         self._alarm = ""
@@ -114,15 +118,12 @@ class SecretCopiesController:
     ) -> Mapping[str, Collection[str]]:
         """Keys of the secrets that each host may have."""
         cache, roster, reports = self._inputs.cache, self._inputs.roster.read(maps), self._inputs.reports.by_host(maps)
-        hosts = {h.name: set[str]() for h in roster.hosts if h.lb}
+        names = [h.name for h in roster.hosts if h.lb]
         if not any(t.tls for t in translated.values()) and not self._default:
-            return dict.fromkeys(hosts, ())
-        for key, placement in cache.place_all(translated, roster).items():
-            for host in placement.hosts:
-                hosts.setdefault(host, set()).add(key)
-        for host, keys in hosts.items():  # an Ingress that leaves a host is served there a little longer
-            keys.update(reports[host].placed if host in reports else ())
-        return copies.secrets_by_host(translated, cache.claim_names(translated), hosts, self._default)
+            return dict.fromkeys(names, ())
+        placed = {host: report.placed for host, report in reports.items()}
+        placements = cache.place_all(translated, roster)
+        return self._hosts_with(translated, placements, cache.claim_names(translated), placed, names, self._default)
 
     def _plan(
         self, sources: Mapping[str, TlsSecret | Secret], named: Mapping[str, Secret | None], stored: Mapping[str, Meta]
@@ -221,6 +222,24 @@ class SecretCopiesController:
         else:
             body["metadata"]["resourceVersion"] = old.resource_version
             self._client.replace(SECRETS, body, timeout=WRITE_TIMEOUT)
+
+
+def _hosts_with(
+    translated: Mapping[str, Translated],
+    placements: Mapping[str, Placement],
+    claims: TlsClaims,
+    placed: Mapping[str, Collection[str]],
+    names: Collection[str],
+    default: str,
+) -> Mapping[str, Collection[str]]:
+    """Keys of the secrets of each host; ``placed`` is what hosts report, ``names`` are those of load balancers."""
+    hosts = {name: set[str]() for name in names}
+    for key, placement in placements.items():
+        for host in placement.hosts:
+            hosts.setdefault(host, set()).add(key)
+    for host, keys in hosts.items():  # an Ingress that leaves a host is served there a little longer
+        keys.update(placed.get(host, ()))
+    return copies.secrets_by_host(translated, claims, hosts, default)
 
 
 def _version(change: Change[str], have: Mapping[tuple[str, str], Meta]) -> str:

@@ -1,4 +1,4 @@
-"""What the load-balancer role is told about its host and environment."""
+"""Settings of the load-balancer role of one host."""
 
 from __future__ import annotations
 

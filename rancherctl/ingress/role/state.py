@@ -86,7 +86,7 @@ class StateStore:
         self.path = Path(driver.paths.state)
         self.error = ""
         self.unsaved: float | None = None
-        self._layout_saved = True
+        self._layout_saved, self._collected = True, False
         self._driver = driver
         self._written: tuple[State, files.Identity | None] | None = None
         self.current = self._load()
@@ -105,7 +105,7 @@ class StateStore:
         self.current = state
         self._layout_saved = self._layout_saved and same_layout
         known = self._written is not None and state == self._written[0]
-        if self.unsaved is None and not (known and self._layout_saved and not self.error):
+        if self.unsaved is None and not (known and self._layout_saved and self._collected and not self.error):
             self.unsaved = now
 
     def save_kept(self) -> None:
@@ -117,6 +117,7 @@ class StateStore:
             layout = self.current.layout
             self._driver.certificates.collect({*layout.contents, *self.current.secrets.values()})
             self._driver.authorities.collect(layout.authorities)
+            self._collected = True
 
     def save(self, state: State, *, same_layout: bool = False) -> list[str]:
         """Make ``state`` the current one and write all files; returns the HAProxy files that differed.

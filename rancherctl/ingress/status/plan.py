@@ -15,6 +15,7 @@ from typing import Final
 
 from rancherctl.change import Plan, diff
 from rancherctl.ingress.annotations.status_annotation import decode_status, encode_status
+from rancherctl.ingress.status.memory import Settled, StatusMemory
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.net import address_key
 from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
@@ -99,6 +100,8 @@ class _Planner:
     before: Mapping[str, float]
     now: float
     since: dict[str, float] = field(default_factory=dict)
+    complete: bool = True
+    """Whether the chosen hosts alone serve the last object."""
     usable: dict[str, RosterHost] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,10 +122,31 @@ class _Planner:
             return published
         return confirmed == p.hash or (published and self.waited(f"outdated {p.key} {host}") < OUTDATED_SECONDS)
 
-    def addresses(self, wanted: StatusRequest, current: tuple[str, ...], peers: Iterable[str]) -> tuple[str, ...]:
-        """The addresses to publish; ``peers`` are hosts of other objects that share a DNS name with this one."""
+    def decide(
+        self, wanted: StatusRequest, current: Published, inputs: tuple[object, ...], *, late: bool
+    ) -> Settled[Published]:
+        """The status and the problems of one object."""
+        addresses = self.addresses(wanted, current.addresses, late=late)
+        problems = self.problems(wanted)
+        annotation = self.annotation(wanted, current, addresses, problems)
+        return Settled(inputs, Published(addresses, annotation, wanted.ports if addresses else ()), problems)
+
+    def late(self, p: Placeable, peers: Iterable[str]) -> bool:
+        """Whether one of the ``peers``, hosts of other objects that share a DNS name with this one, lacks it."""
+        return any(h in self.usable and p.key not in self.reports.get(h, NO_REPORT).served for h in peers)
+
+    def inputs(self, wanted: StatusRequest, current: Published, *, late: bool) -> tuple[object, ...]:
+        """Everything that a decision which waits for nothing is made from, beside the roster."""
         p, placement = wanted.placeable, wanted.placement
-        late = any(h in self.usable and p.key not in self.reports.get(h, NO_REPORT).served for h in peers)
+        out: list[object] = [p, placement, wanted.problems, wanted.certificates, wanted.ports, current, late]
+        for name in placement.hosts:
+            r = self.reports.get(name, NO_REPORT)
+            out += (r.hash_scheme, r.served.get(p.key), r.problems.get(p.key), r.certificates.get(p.key))
+        return tuple(out)
+
+    def addresses(self, wanted: StatusRequest, current: tuple[str, ...], *, late: bool) -> tuple[str, ...]:
+        """The addresses to publish."""
+        p, placement = wanted.placeable, wanted.placement
         hold = late and self.waited(f"peers {p.key}") < OUTDATED_SECONDS
         out: list[str] = []
         for name in placement.hosts:
@@ -132,6 +156,7 @@ class _Planner:
             if published or not (hold or self.lacks_certificates(name, wanted)):
                 out.append(self.usable[name].address)
         missing = placement.target - len(out)
+        self.complete = missing <= 0
         if missing > 0:
             out += self.stand_ins(p, placement, current)[:missing]
         return tuple(sorted(set(out), key=address_key))
@@ -218,12 +243,13 @@ def plan_statuses(
     since: Mapping[str, float],
     now: float,
     managed: Collection[str] = (),
+    memory: StatusMemory[Published] | None = None,
 ) -> Statuses:
     """Desired statuses of all objects in ``stored``; ``requests`` are those that hosts are to serve.
 
     ``hash_scheme`` is how the hashes in ``requests`` were computed. ``since`` and ``managed`` come from the last call
     (empty at first), ``now`` is a monotonic clock in seconds. An empty roster gives no statuses at all: it is not known
-    who could serve.
+    who could serve. ``memory`` is kept by the caller between calls.
     """
     if not roster.hosts:
         return Statuses({}, {}, {}, frozenset(managed))
@@ -232,6 +258,8 @@ def plan_statuses(
         for name in wanted.placeable.shared_names:
             hosts_by_name.setdefault(name, set()).update(wanted.placement.hosts)
     planner = _Planner(roster, reports, hash_scheme, since, now)
+    memory = memory or StatusMemory()
+    known = memory.begin(roster, hash_scheme)
     ours = {h.address for h in roster.hosts}
     out: dict[str, Published] = {}
     problems: dict[str, tuple[ObjectProblem, ...]] = {}
@@ -247,19 +275,24 @@ def plan_statuses(
             continue
         peers = {host for name in each.placeable.shared_names for host in hosts_by_name[name]}
         peers.difference_update(each.placement.hosts)
-        addresses = planner.addresses(each, old.published.addresses, peers)
-        problems[key] = planner.problems(each)
-        annotation = planner.annotation(each, old.published, addresses, problems[key])
-        out[key] = Published(addresses, annotation, each.ports if addresses else ())
+        late = planner.late(each.placeable, peers)
+        inputs = planner.inputs(each, old.published, late=late)
+        settled, waits, planner.complete = known.get(key), len(planner.since), True
+        if settled is None or settled.inputs != inputs:
+            settled = planner.decide(each, old.published, inputs, late=late)
+        if planner.complete and len(planner.since) == waits:
+            memory.settled[key] = settled
+        out[key], problems[key] = settled.status, settled.problems
     still = (stored[key].uid for key, new in out.items() if new.annotation or new != stored[key].published)
     return Statuses(out, problems, planner.since, frozenset(still))
 
 
 def plan_writes(stored: Mapping[str, Stored], statuses: Statuses) -> Plan[Published]:
     """The objects whose addresses or annotation differ: a second plan after an apply is empty."""
-    known = {key: (stored[key], new) for key, new in statuses.desired.items() if key in stored}
-    have = {key: _comparable(old, new) for key, (old, new) in known.items()}
-    return diff(have, {key: new for key, (_, new) in known.items()})
+    known = ((key, stored[key], new) for key, new in statuses.desired.items() if key in stored)
+    compared = ((key, _comparable(old, new), new) for key, old, new in known)
+    differing = [(key, old, new) for key, old, new in compared if old != new]
+    return diff({key: old for key, old, _ in differing}, {key: new for key, _, new in differing})
 
 
 def _comparable(old: Stored, new: Published) -> Published:

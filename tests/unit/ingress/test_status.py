@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.status.ingresses import stored_statuses
 from rancherctl.ingress.status.plan import Published, plan_writes
@@ -245,3 +248,37 @@ def test_an_empty_roster_changes_no_status() -> None:
     cluster = Cluster(_two(status=["192.0.2.1"]))
     cluster.roster = Roster()
     assert cluster.turn() == {"default/a": ("192.0.2.1",)}
+
+
+def test_a_stand_in_that_stops_serving_is_withdrawn_though_nothing_else_changes() -> None:
+    """Decisions of the last turn are used again: this one was made from a host that placement does not choose."""
+    cluster = Cluster(_two())
+    lost, other = cluster.hosts()
+    cluster.roster = fake.roster(*H4, dead=[lost])
+    (stand_in,) = set(cluster.hosts()) - {other}
+    cluster.confirm(stand_in, other)
+    cluster.turn()
+    cluster.roster = fake.roster(*H4, sequence=2)
+    for _ in range(2):
+        assert address_of(stand_in) in cluster.turn()["default/a"]
+    del cluster.served[stand_in]["default/a"]
+    assert cluster.turn()["default/a"] == (address_of(other),)
+
+
+EVENTS = st.tuples(st.sampled_from(H4), st.sampled_from(["a", "b"]), st.sampled_from(["serve", "old", "lose", "die"]))
+
+
+@given(st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.1, 6.0])), max_size=12))
+def test_decisions_used_again_are_those_of_a_new_leader(events: list[tuple[tuple[str, str, str], float]]) -> None:
+    """The cluster compares both at each turn; the Ingresses share a host name."""
+    cluster = Cluster(_two(), fake.ingress("b", [("foo.com", "Prefix", "/b", "web:80")], annotations={"scale": "3"}))
+    dead: set[str] = set()
+    for sequence, ((host, name, event), seconds) in enumerate(events, 2):
+        if event == "die":
+            dead ^= {host}
+            cluster.roster = fake.roster(*H4, sequence=sequence, dead=dead)
+        elif event == "lose":
+            cluster.served.get(host, {}).pop(f"default/{name}", None)
+        else:
+            cluster.confirm(host, key=f"default/{name}", content="old" if event == "old" else "")
+        cluster.turn(seconds)

@@ -62,17 +62,19 @@ def warnings(host: Host, facts: HostFacts) -> list[str]:
     return [f"{host.name}: {line}" for line in out]
 
 
-def shared_identities(facts: Mapping[str, HostFacts]) -> list[str]:
-    """Machine IDs, host names and MAC addresses that several hosts have in common."""
+def shared_identities(hosts: Iterable[Host], facts: Mapping[str, HostFacts]) -> list[str]:
+    """Machine IDs, host names and MAC addresses that several hosts have in common.
+
+    Of MAC addresses, only that of the interface with the host's own address counts: bridges and NAT interfaces of
+    virtual machines and containers (virbr0, docker0, lxdbr0) have the same on many machines.
+    """
     seen: dict[tuple[str, str], str] = {}
     out = []
-    for name, fact in facts.items():
+    for name, address in ((host.name, host.address) for host in hosts if host.name in facts):
+        fact = facts[name]
+        interfaces = [one.interface for one in fact.addresses or () if one.address == address]
         keys = [("machine ID", fact.machine_id or ""), ("host name", fact.hostname or "")]
-        keys += [
-            ("MAC address", mac)
-            for interface, mac in (fact.macs or {}).items()
-            if not interface.startswith(("veth", "cali", "cni"))
-        ]
+        keys += [("MAC address", (fact.macs or {}).get(interface, "")) for interface in interfaces]
         for kind, value in keys:
             first = seen.setdefault((kind, value), name) if value else name
             if first != name:

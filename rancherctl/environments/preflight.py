@@ -60,7 +60,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
         for name, fact in facts.items()
         for line in (*bundled_packages.unavailable(name, fact, bundled), *bundled_packages.outdated(name, fact))
     ]
-    found += host_checks.shared_identities(facts)
+    found += host_checks.shared_identities(environment.hosts, facts)
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context, _opened(environment, facts))

@@ -101,20 +101,32 @@ def test_a_member_may_use_its_own_ports_and_routes() -> None:
     assert found(member) == []
 
 
+def machine(name: str, macs: dict[str, str], **changes: object) -> HostFacts:
+    """Facts of a host of ENV; its address is on eth0."""
+    address = next(host.address for host in ENV.hosts if host.name == name)
+    addresses = (AddressFact("eth0", address, 24, 4, "global"), AddressFact("virbr0", "192.168.122.1", 24, 4, "global"))
+    base = replace(GOOD, hostname=name, machine_id=f"m-{name}", macs=macs, addresses=addresses)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
 def test_two_names_for_one_machine_are_a_problem() -> None:
-    lines = host_checks.shared_identities(
-        {"h1": GOOD, "h2": replace(GOOD, hostname="h2", macs={"eth0": "aa:aa", "veth1": "bb:bb"})}
-    )
-    assert lines == [
-        "h2: has the same machine ID m1 as h1 (is it the same machine?)",
-        "h2: has the same MAC address aa:aa as h1 (is it the same machine?)",
+    one, two = (host.name for host in ENV.hosts[:2])
+    facts = {one: machine(one, {"eth0": "aa:aa"}), two: machine(two, {"eth0": "aa:aa"}, machine_id=f"m-{one}")}
+    assert host_checks.shared_identities(ENV.hosts, facts) == [
+        f"{two}: has the same machine ID m-{one} as {one} (is it the same machine?)",
+        f"{two}: has the same MAC address aa:aa as {one} (is it the same machine?)",
     ]
-    assert (
-        host_checks.shared_identities(
-            {"h1": GOOD, "h2": replace(GOOD, hostname="h2", machine_id="m2", macs={"eth0": "cc:cc"})}
-        )
-        == []
-    )
+    assert host_checks.shared_identities(ENV.hosts, facts | {two: machine(two, {"eth0": "cc:cc"})}) == []
+
+
+@pytest.mark.parametrize("interface", ["virbr0", "docker0", "lxdbr0", "br-1a2b3c", "enp0s3", "veth1", "dummy0"])
+def test_interfaces_without_the_hosts_address_may_have_equal_mac_addresses(interface: str) -> None:
+    """Bridges of libvirt, Docker and LXD, and the NAT interface that Vagrant gives to each VirtualBox machine."""
+    facts = {
+        host.name: machine(host.name, {"eth0": f"aa:{number}", interface: "52:54:00:12:35:02"})
+        for number, host in enumerate(ENV.hosts)
+    }
+    assert host_checks.shared_identities(ENV.hosts, facts) == []
 
 
 def test_swap_cgroup_v1_and_a_small_skew_are_warnings() -> None:

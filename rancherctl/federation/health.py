@@ -282,7 +282,7 @@ class Judge:
             return
         if not why:
             return
-        if not self._other_alive(target, found, now, canary):
+        if not self._other_alive(target, found, now):
             held.append(key)
             return
         if state.returned is not None:
@@ -305,14 +305,17 @@ class Judge:
             return said if LEADER in down and others else ""
         return said if len(others) >= 2 else ""
 
-    def _other_alive(self, target: Target, found: Mapping[str, Target], now: float, canary: Canary) -> bool:
-        """Whether another member is seen alive: one of its addresses answers the leader, or it reports."""
+    def _other_alive(self, target: Target, found: Mapping[str, Target], now: float) -> bool:
+        """Whether another member is seen alive: one of its addresses answers the leader, or it reports.
+
+        The canary does not count: a name server on the federation's own host answers when its cable is pulled, too.
+        """
         leader = self._reports.get(LEADER)
         others = [leader.of(o.key, now) for o in found.values() if o.members - target.members] if leader else []
         if any(r is not None and r.seen is not Seen.DOWN and r.reached is not None for r in others):
             return True
         fresh = {p for p, r in self._reports.items() if p != LEADER and now - r.at <= FRESH_SECONDS}
-        return bool(fresh - target.members) or (self.valid_places(target.key, now) == 1 and canary())
+        return bool(fresh - target.members)
 
     def _return(self, state: _Address, key: str, down: Sequence[str], now: float, *, dead: bool) -> None:
         """Take the address back when it has been good for the time of its hold."""

@@ -73,8 +73,9 @@ class WantedCopies:
     """What one member is to have.
 
     ``selected``: objects that go there. ``deselected``: uid of objects that exist in the federation and do not go
-    there. ``uncertain``: objects whose selector cannot be read, which stay as they are. ``force``: deletes that are
-    held go this time. ``leave``: "keep" or "delete": the member leaves, and all its copies are released or deleted.
+    there. ``uncertain``: objects that are kept up to date where they are and not created (their selector cannot be
+    read, or the member is drained). ``force``: deletes that are held go this time. ``leave``: "keep" or "delete": the
+    member leaves, and all its copies are released or deleted.
     """
 
     federation: str

@@ -143,7 +143,8 @@ def _lines(
         if not expected and found is None:
             continue
         if not member.view.reachable:
-            lines.append(unknown_line(name, found))
+            if found is not None or service.id in copies.selected:
+                lines.append(unknown_line(name, found))
             continue
         if service.id in copies.uncertain and found is None:
             continue

@@ -56,7 +56,8 @@ def wanted_copies(
 ) -> dict[str, WantedCopies]:
     """By member. A Namespace goes only where an object of it goes, and where its own selector allows it.
 
-    Objects get there once they have the finalizer that lets their copies be removed.
+    A member that is drained or leaves gets nothing new; what it has is kept up to date. Objects get there once they
+    have the finalizer that lets their copies be removed.
     """
     candidates, tombstones = list[_Candidate](), dict[ObjectId, Tombstone]()
     for service in services:
@@ -92,9 +93,10 @@ def _for_member(
     selected: dict[ObjectId, Federated] = {}
     deselected: dict[ObjectId, str] = {}
     uncertain: dict[ObjectId, Federated] = {}
+    nothing_new = member.drained or member.leaving
     for candidate in candidates:
         service, home, answer = candidate.service, candidate.namespace, candidate.goes_to(member)
-        if answer is None:
+        if answer is None or (answer and nothing_new):
             uncertain[service.id] = service
         elif not answer or home is None:
             deselected[service.id] = service.meta.uid

@@ -95,10 +95,11 @@ class PublicDns:
     def edit(self, *lines: str) -> None:
         """Change the zone as another program would: commands of nsupdate."""
         text = "\n".join((f"server 127.0.0.1 {self.port}", f"zone {ZONE}.", *lines, "send", ""))
-        command = ["nsupdate", "-k", str(self._one_key())]
+        command = ["nsupdate", "-k", str(self.key_file())]
         subprocess.run(command, input=text, check=True, capture_output=True, text=True)
 
-    def _one_key(self) -> Path:
+    def key_file(self) -> Path:
+        """A file with ``key`` alone, as programs take it."""
         path = self.folder / "one.key"
         text = (self.folder / "keys.conf").read_text()
         path.write_text(text[: text.index("};") + 3])

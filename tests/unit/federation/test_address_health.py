@@ -92,12 +92,13 @@ def test_one_place_alone_withdraws_nothing(place: str) -> None:
     assert world.rounds(400) == frozenset()
 
 
-def test_a_federation_that_is_cut_off_withdraws_nothing() -> None:
+@pytest.mark.parametrize("canary", [False, True], ids=["name server away", "name server on the federation's host"])
+def test_a_federation_that_is_cut_off_withdraws_nothing(canary: bool) -> None:
     """Case 45."""
     world = _World()
     world.rounds(5)
     world.cut = {(LEADER, address) for address in ADDRESSES.values()}
-    world.silent, world.canary = set(world.members), False
+    world.silent, world.canary = set(world.members), canary
     assert world.rounds(400) == frozenset()
     world.cut, world.silent = set(), set()
     world.rounds(10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.pending import PendingEntry, parse, render
 from rancherctl.federation.plan import Tombstone, WantedCopies
@@ -44,6 +46,16 @@ def test_a_selector_that_cannot_be_read_changes_nothing_anywhere() -> None:
     service = source_of(annotated(service_json(), cluster_selector="env in prod"))
     found = wanted(source_of(namespace_json()), service)
     assert all(service.id in f.uncertain and service.id not in f.selected for f in found.values())
+
+
+def test_a_drained_member_keeps_what_it_has_and_gets_nothing_new() -> None:
+    service, namespace = source_of(service_json()), source_of(namespace_json())
+    drained = replace(PROD, drained=True)
+    found = wanted_copies(FEDERATION, UID, [service], {"default": namespace}, [drained, TEST], {})
+    assert not found["prod"].selected
+    assert not found["prod"].deselected
+    assert service.id in found["prod"].uncertain
+    assert service.id in found["test"].selected
 
 
 def test_objects_that_stay_or_are_reserved_go_nowhere() -> None:
@@ -90,7 +102,8 @@ def test_a_leaving_member_keeps_its_copies_until_its_names_are_gone() -> None:
     service = source_of(service_json())
     leaving = [member("old", leaving=True), member("gone", leaving=True, leave="keep")]
     found = wanted_copies(FEDERATION, UID, [service], {"default": source_of(namespace_json())}, leaving, {})
-    assert service.id in found["old"].selected  # its names go first
+    assert service.id in found["old"].uncertain  # what it has stays: its names go first
+    assert not found["old"].deselected
     assert (found["gone"].leave, found["gone"].selected) == ("keep", {})
 
 

@@ -103,7 +103,7 @@ class Site:
                 view=(view := worker.view()),
                 topology=topology("eu", (), {}, view.nodes),
             )
-            for name, worker in self.workers.items()
+            for name, worker in list(self.workers.items())  # a test may add one meanwhile
         }
 
     def run(self) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
 from rancherctl.environments.manifests.federation import cluster_kind
-from rancherctl.errors import NotFoundError
+from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS
 from rancherctl.federation.hub import SPEC, Hub, HubOptions
@@ -73,7 +73,8 @@ class Site:
     def run(self) -> None:
         while not self.ended.is_set():
             self.wake.clear()
-            self.hub.reconcile(self.cache.snapshot())
+            with suppress(RancherctlError):  # the process logs it and tries again
+                self.hub.reconcile(self.cache.snapshot())
             self.wake.wait(0.5)
 
     def __exit__(self, *_: object) -> None:

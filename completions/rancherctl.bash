@@ -29,7 +29,7 @@ _rancherctl_words() {
   commands= options=
   case "$1" in
     '') commands='env bundle ingress service federation dns manifests kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --yes --verbose -v --debug --version -h --help' ;;
-    'env') commands='create apply plan rm ls show status host-drain host-undrain fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env') commands='create apply plan rm ls show status label host-drain host-undrain fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --ssh-client --bundle --open-firewall --no-open-firewall --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env apply') commands='' options='--file -f --bundle --open-firewall --no-open-firewall --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env plan') commands='' options='--file -f --bundle --open-firewall --no-open-firewall --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -37,6 +37,7 @@ _rancherctl_words() {
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env status') commands='' options='--wait --timeout --check --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env label') commands='' options='--overwrite --services --timeout --no-wait --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env host-drain') commands='' options='--limit --dns --force --no-wait --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env host-undrain') commands='' options='--env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env fetch') commands='' options='--identity --ssh-config --jump --ssh-client --replace --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -168,6 +169,13 @@ _rancherctl_follows() {
     'env status --color') echo 'auto always never' ;;
     'env status --progress') echo 'auto plain json none' ;;
     'env status --kubeconfig') echo '@file' ;;
+    'env label --services') echo 'keep delete' ;;
+    'env label --timeout') echo '@none' ;;
+    'env label --output') echo 'table wide json yaml name' ;;
+    'env label -o') echo 'table wide json yaml name' ;;
+    'env label --color') echo 'auto always never' ;;
+    'env label --progress') echo 'auto plain json none' ;;
+    'env label --kubeconfig') echo '@file' ;;
     'env host-drain --limit') echo '@none' ;;
     'env host-drain --dns') echo '@none' ;;
     'env host-drain --env') echo '@environments' ;;

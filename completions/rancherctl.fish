@@ -48,7 +48,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "federation" "federation create" "federation join" "federation leave" "federation ls" "federation status" "federation services" "federation drain" "federation undrain" "federation sync" "federation dns" "federation dns ls" "federation dns diff" "federation dns adopt" "federation dns verify" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "dns verify" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env label" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "federation" "federation create" "federation join" "federation leave" "federation ls" "federation status" "federation services" "federation drain" "federation undrain" "federation sync" "federation dns" "federation dns ls" "federation dns diff" "federation dns adopt" "federation dns verify" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "dns verify" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -107,6 +107,7 @@ complete -c rancherctl -n '__rancherctl_at "env"' -a rm -d 'Remove an environmen
 complete -c rancherctl -n '__rancherctl_at "env"' -a ls -d 'List the environments known on this machine, and whether their APIs are reachable.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a show -d 'Print an environment\'s file, with defaults filled in, and which ssh client connects to each host.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a status -d 'Show the health, versions and certificates of hosts, and drift from the file. Exits with 1 unless healthy.'
+complete -c rancherctl -n '__rancherctl_at "env"' -a label -d 'Set or remove labels of an environment, by which federations choose their members.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a host-drain -d 'Take a host out as a load balancer: other hosts take over, then its address leaves all statuses.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a host-undrain -d 'Let a host carry load balancers again after `rancherctl env host-drain`.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a fetch -d 'Restore an environment\'s local configuration from one of its control-plane hosts.'
@@ -220,6 +221,19 @@ complete -c rancherctl -n '__rancherctl_at "env status"' -l yes -d 'Accept unkno
 complete -c rancherctl -n '__rancherctl_at "env status"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "env status" 0' -a '(__rancherctl_names environments)'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l overwrite -d 'Change labels that have another value already.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l services -x -a 'keep delete' -d 'With federation-: what happens to the federation\'s copies; the environment leaves it.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l timeout -x -d 'Time limit, such as 90s, 5m or 1h30m.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l no-wait -d 'Return without waiting for the result.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "env label"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "env label"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l limit -x -d 'How long to wait until other hosts serve and connections are closed.'
 complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l dns -x -d 'How long clients may use the address after it left the statuses.'
 complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l force -d 'Also if an Ingress or a Service loses its last address.'
@@ -517,7 +531,7 @@ complete -c rancherctl -n '__rancherctl_at "service plan" 0' -a '(__rancherctl_n
 complete -c rancherctl -n '__rancherctl_at "federation"' -a create -d 'Create a federation: an environment without workers, whose API holds the Services of its members.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a join -d 'Make an environment a member of a federation.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a leave -d 'Remove a member from a federation: names, then copies, credential and accounts; then look again.'
-complete -c rancherctl -n '__rancherctl_at "federation"' -a ls -d 'List the members of a federation.'
+complete -c rancherctl -n '__rancherctl_at "federation"' -a ls -d 'List the members of a federation, and environments of this machine that are labelled to join it.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a status -d 'Check the members of a federation: exit code 6 if one is down.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a services -d 'List federated Services; of one, each member\'s part, and why an address is or is not published.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a drain -d 'Take a member out of the public names; its copies stay, and it gets no new ones.'

@@ -250,6 +250,9 @@ def test_what_a_join_was_given_stays_until_it_is_given_again(sites: Sites, m1: R
     stored = sites.hub.get(CLUSTERS, "m1")
     assert stored["metadata"]["labels"] == {"env": "test"}
     assert stored["spec"]["suspended"] is True, "a join does not end a drain"
+    sites.join("m1", labels={"tier": "gold"}, removed_labels=("env",))
+    assert sites.hub.get(CLUSTERS, "m1")["metadata"]["labels"] == {"tier": "gold"}, "labels of the environment follow"
+    assert join.federations_of(m1) == ["acme"]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ WORDS: dict[str, str] = {
     "env status": "demo",
     "env fetch": "root@10.0.0.11 --ssh-config SSH",
     "env use": "demo",
+    "env label": "demo env=prod --no-wait",
     "env host-drain": "h1 --no-wait",
     "env host-undrain": "h1",
     "bundle create": "--source /proc/none",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rancherctl.cli.env import apply_commands, drain_commands, fetch_command, rm_command, show_commands
+from rancherctl.cli.env import (
+    apply_commands,
+    drain_commands,
+    fetch_command,
+    label_command,
+    rm_command,
+    show_commands,
+)
 from rancherctl.cli.groups import noun
 
 app = noun(
@@ -19,6 +26,7 @@ app.command("rm")(rm_command.rm)
 app.command("ls")(show_commands.ls)
 app.command("show")(show_commands.show)
 app.command("status")(show_commands.status_)
+app.command("label")(label_command.label)
 app.command("host-drain")(drain_commands.host_drain)
 app.command("host-undrain")(drain_commands.host_undrain)
 app.command("fetch")(fetch_command.fetch_)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
-from rancherctl.contract import FEDERATION_NAMESPACE_PREFIX
 from rancherctl.errors import RancherctlError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -68,18 +67,15 @@ def _federation(run: CommandRun, name: str, services: str, *, force: bool) -> No
 
 def _member(run: CommandRun, name: str, *, force: bool) -> None:
     from rancherctl.cli.api import api
-    from rancherctl.kube.client import NAMESPACES
+    from rancherctl.federation.operator.join import federations_of
 
     try:
         with api(run, name) as client:
-            found = [str(n["metadata"]["name"]) for n in client.list(NAMESPACES, timeout=10.0).items]
+            federations = federations_of(client)
     except RancherctlError as error:
         # An environment must be removable while its API is gone.
         run.log(f"whether {name} is a member of a federation is unknown: {error}\n")
         return
-    federations = [
-        n.removeprefix(FEDERATION_NAMESPACE_PREFIX) for n in found if n.startswith(FEDERATION_NAMESPACE_PREFIX)
-    ]
     if not federations:
         return
     if force:

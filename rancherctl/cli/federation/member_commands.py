@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import CommandRun, current
+from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.member_leave import leave_member
 from rancherctl.cli.options import DryRunOption, EnvOption, NoWaitOption, OutputOption, TimeoutOption
 from rancherctl.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rancherctl.credentials.registry import Access
-    from rancherctl.environments.model import Environment
-    from rancherctl.federation.operator.join import Wanted
-
 TWO_MINUTES = Duration(120)
 FIVE_MINUTES = Duration(300)
-CONNECT = """
-import socket, sys
-host, port = sys.argv[1], int(sys.argv[2])
-try:
-    socket.create_connection((host, port), 5).close()
-except OSError as error:
-    sys.exit(error.strerror or str(error))
-"""
-"""Runs on the federation's host: whether it reaches the API of a member."""
 
 
 def join(
@@ -73,56 +57,27 @@ def join(
       rancherctl federation join acme --env frankfurt
       rancherctl federation join acme --env paris --label env=prod --dry-run
     """
-    from rancherctl.cli.api import api
-    from rancherctl.federation.operator import join as joining
-    from rancherctl.kube.client import NAMESPACES
+    from rancherctl.cli.member_join import JoinOptions, join_member, preview_join
 
     run = current(env=env, output=output)
     name = federation_name(run, federation)
     member = run.environment(env)
     if member.name == name:
         raise UsageError(f"{name} is the federation itself", hint="choose the member with --env")
-    with run.progress() as emit, api(run, name) as hub, api(run, member.name) as client:
-        wanted = _wanted(run, run.known().read(name), member, label or (), address or (), not no_default_namespace)
-        if dry_run:
-            seen = joining.observe(hub, client, name, member.name)
-            joining.check(name, wanted, seen)
-            for line in joining.preview(client, name, wanted, seen):
-                run.say(line)
-            return
-        hub.get(NAMESPACES, "default")  # signed in to the federation before anything is changed in the member
-        changed = joining.join(hub, client, name, wanted, renew=renew, emit=emit)
-        if not no_wait:
-            joining.wait(hub, member.name, timeout)
+    options = JoinOptions(
+        labels=_labels(label or ()),
+        addresses=address or (),
+        open_default=not no_default_namespace,
+        renew=renew,
+        timeout=None if no_wait else timeout,
+    )
+    if dry_run:
+        for line in preview_join(run, name, member, options):
+            run.say(line)
+        return
+    changed = join_member(run, name, member, options)
     run.say(f"{member.name} {'joined' if changed else 'is already a member of'} {name}")
     run.next("rancherctl federation ls", f"rancherctl kubectl --env {name} create service loadbalancer web --tcp=80")
-
-
-def _wanted(
-    run: CommandRun,
-    federation: Environment,
-    member: Environment,
-    labels: list[str] | tuple[str, ...],
-    addresses: list[str] | tuple[str, ...],
-    open_default: bool,
-) -> Wanted:
-    from rancherctl.credentials.user_stores import user_renewal
-    from rancherctl.federation.operator.join import Wanted
-    from rancherctl.net import parse_network
-
-    wrong = [text for text in addresses if parse_network(text) is None]
-    if wrong:
-        raise UsageError(f"--address {wrong[0]!r} is not an address or a network")
-    access: Access = user_renewal(run.settings.dirs, run.say).registry.load(member.name)
-    return Wanted(
-        member.name,
-        (access.server,),
-        access.ca,
-        {**member.labels, **_labels(labels)},
-        tuple(addresses),
-        open_default,
-        _reachable(run, federation),
-    )
 
 
 def _labels(texts: list[str] | tuple[str, ...]) -> dict[str, str]:
@@ -135,24 +90,6 @@ def _labels(texts: list[str] | tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--label {text!r} is not of the form KEY=VALUE")
         out[key] = value
     return out
-
-
-def _reachable(run: CommandRun, federation: Environment) -> Callable[[str], str]:
-    """Asks the federation's first control-plane host whether it can connect to an API."""
-    from rancherctl.hosts.command import command
-    from rancherctl.kube.http.tls import ApiEndpoint
-    from rancherctl.text import last_line
-
-    host = federation.with_role("controlplane")[0]
-
-    def ask(server: str) -> str:
-        _, name, port, _ = ApiEndpoint(server).parts()
-        argv = command("/usr/bin/python3", "-I", "-c", CONNECT, name, str(port), timeout=20)
-        with run.connections() as connections:
-            done = connections.transport(host).run(argv, check=False)
-        return "" if done.ok else last_line(done.stderr, "no connection")
-
-    return ask
 
 
 def leave(

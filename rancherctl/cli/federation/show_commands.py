@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rancherctl.cli.context import current
+from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.options import OutputOption
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NamespaceOption = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="Only this namespace; default: all namespaces.")
@@ -17,7 +20,7 @@ MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Name of a
 
 
 def ls(federation: FederationOption = "", output: OutputOption = None) -> None:
-    """List the members of a federation.
+    """List the members of a federation, and environments of this machine that are labelled to join it.
 
     \b
     Examples:
@@ -29,9 +32,27 @@ def ls(federation: FederationOption = "", output: OutputOption = None) -> None:
     from rancherctl.output.federation import member_listing
 
     run = current(output=output)
-    with api(run, federation_name(run, federation)) as client:
+    name = federation_name(run, federation)
+    with api(run, name) as client:
         view = overview.read(client)
-    run.show(member_listing(overview.member_rows(view)))
+    run.show(member_listing(overview.member_rows(view, name, _labelled(run, name))))
+
+
+def _labelled(run: CommandRun, federation: str) -> dict[str, Mapping[str, str]]:
+    """Labels of the environments known on this machine that are to be members, as their label says."""
+    from rancherctl.environments.labels import FEDERATION
+    from rancherctl.errors import InvalidInputError, NotFoundError
+
+    found: dict[str, Mapping[str, str]] = {}
+    for name in run.known().names():
+        try:
+            environment = run.known().read(name)
+        except (InvalidInputError, NotFoundError) as error:
+            run.log(f"the labels of {name} are unknown: {error}\n")
+            continue
+        if environment.labels.get(FEDERATION) == federation and not environment.is_federation:
+            found[name] = environment.labels
+    return found
 
 
 def status_(federation: FederationOption = "", output: OutputOption = None) -> None:

@@ -42,7 +42,8 @@ OLDEST: Final = (1, 30)
 class Wanted:
     """What joins: the ``name`` of the member and its API as the federation is to reach it.
 
-    ``labels`` and ``addresses`` () = those of an earlier join, or none and those of the member's hosts.
+    ``labels`` and ``addresses`` () = those of an earlier join, or none and those of the member's hosts;
+    ``removed_labels``: keys that an earlier join has written and the member no longer has.
     ``reachable``: asks the federation's host whether it can connect; "" or why not.
     """
 
@@ -53,6 +54,7 @@ class Wanted:
     addresses: tuple[str, ...] = ()
     open_default: bool = True
     reachable: Callable[[str], str] = lambda _: ""
+    removed_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ class Seen:
 def uid(client: KubeClient) -> str:
     """The identity of a cluster: the uid of its namespace kube-system."""
     return str(client.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+
+
+def federations_of(member: KubeClient, *, timeout: float = 10.0) -> list[str]:
+    """The federations that have accounts in an environment, sorted by name. ``timeout`` in seconds."""
+    names = [str(n["metadata"]["name"]) for n in member.list(NAMESPACES, timeout=timeout).items]
+    prefix = FEDERATION_NAMESPACE_PREFIX
+    return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
 def observe(hub: KubeClient, member: KubeClient, federation: str, name: str) -> Seen:
@@ -199,7 +208,8 @@ def cluster_object(wanted: Wanted, seen: Seen) -> Json:
     trusted = wanted.ca.encode()
     if known is not None and trusted.strip() in known.ca:
         trusted = known.ca  # the federation follows the member's authorities: it may trust a newer one, too
-    labels = {**(known.meta.labels if known is not None else {}), **wanted.labels}
+    kept_labels = known.meta.labels if known is not None else {}
+    labels = {k: v for k, v in kept_labels.items() if k not in wanted.removed_labels} | dict(wanted.labels)
     spec: dict[str, Any] = {
         "mode": "Push",
         "servers": list(wanted.servers),

@@ -66,9 +66,33 @@ def read(client: KubeClient) -> FederationView:
     )
 
 
-def member_rows(view: FederationView) -> list[dict[str, Any]]:
-    """One row for each member."""
-    return [_member_row(member) for member in view.members.values()]
+def member_rows(
+    view: FederationView, federation: str = "", labelled: Mapping[str, Mapping[str, str]] | None = None
+) -> list[dict[str, Any]]:
+    """One row for each member, then those of ``labelled`` (name → labels) that are to join but have not."""
+    rows = [_member_row(member) for member in view.members.values()]
+    pending = {name: labels for name, labels in (labelled or {}).items() if name not in view.members}
+    return rows + [_pending_row(federation, name, labels) for name, labels in pending.items()]
+
+
+def _pending_row(federation: str, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    problem = f"not joined yet: rancherctl federation join {federation} --env {name}"
+    return {
+        "name": name,
+        "ready": None,
+        "serving": None,
+        "region": "",
+        "zones": [],
+        "version": "",
+        "copies": "0/0",
+        "servers": [],
+        "addresses": [],
+        "labels": dict(labels),
+        "suspended": False,
+        "leaving": False,
+        "pending": True,
+        "problems": [problem],
+    }
 
 
 def _member_row(member: Cluster) -> dict[str, Any]:
@@ -87,6 +111,7 @@ def _member_row(member: Cluster) -> dict[str, Any]:
         "labels": dict(member.meta.labels),
         "suspended": member.suspended,
         "leaving": member.meta.deleting,
+        "pending": False,
         "problems": problems(member),
     }
 

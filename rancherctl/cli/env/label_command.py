@@ -1,0 +1,116 @@
+"""``rancherctl env label``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rancherctl.cli.context import CommandRun, current
+from rancherctl.cli.durations import Duration
+from rancherctl.cli.options import NoWaitOption, OutputOption, TimeoutOption
+from rancherctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rancherctl.environments.model import Environment
+
+TWO_MINUTES = Duration(120)
+
+
+def label(
+    changes: Annotated[
+        list[str],
+        typer.Argument(metavar="[ENV] KEY=VALUE|KEY- ...", help="Labels to set, and keys with a - to remove."),
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Change labels that have another value already.")
+    ] = False,
+    services: Annotated[
+        str,
+        typer.Option(
+            "--services",
+            metavar="keep|delete",
+            help="With federation-: what happens to the federation's copies; the environment leaves it.",
+        ),
+    ] = "",
+    timeout: TimeoutOption = TWO_MINUTES,
+    no_wait: NoWaitOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Set or remove labels of an environment, by which federations choose their members.
+
+    The labels are stored in the environment, as by `rancherctl env apply`. If its file is kept elsewhere, change its
+    metadata.labels, too. A federation that the environment is a member of uses the new labels at once.
+
+    The label federation=NAME makes the environment a member of that federation; removing it lets it leave.
+
+    \b
+    Examples:
+      rancherctl env label frankfurt env=prod tier=gold
+      rancherctl env label frankfurt tier-
+      rancherctl env label paris federation=acme
+      rancherctl env label paris federation- --services keep
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.cli.env import federation_label
+    from rancherctl.environments.dump import document
+    from rancherctl.environments.labels import FEDERATION, relabelled, store
+    from rancherctl.output.results import Record
+
+    run = current(output=output)
+    name, wanted, removed = parsed(changes)
+    environment = run.environment(name)
+    leaves = FEDERATION in removed and environment.labels.get(FEDERATION, "")
+    if leaves and services not in ("keep", "delete"):
+        raise UsageError(
+            f"without the label {FEDERATION}, {environment.name} leaves the federation {leaves}",
+            why="what happens to its copies must be said",
+            hint="add --services keep or --services delete",
+        )
+    if services and not leaves:
+        raise UsageError(f"--services is for removing the label {FEDERATION}", hint="leave out --services")
+    with api(run, environment.name) as client:
+        labels = store(client, lambda stored: relabelled(stored, wanted, removed, overwrite=overwrite))
+    _remember(run, environment, labels)
+    after = run.environment(environment.name)
+    run.show(Record("Environment", document(after), text=f"{after.name}: {_text(labels)}\n", name=after.name))
+    if leaves:
+        federation_label.leave(run, leaves, environment.name, services, timeout)
+    federation_label.follow(run, after, environment.labels, None if no_wait else timeout)
+
+
+def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[str, ...]]:
+    """The environment if the first argument is one, labels to set, keys to remove; UsageError with all faults."""
+    from rancherctl.environments import syntax
+
+    name = None if "=" in changes[0] or changes[0].endswith("-") else changes[0]
+    wanted, removed, wrong = dict[str, str](), list[str](), list[str]()
+    for text in changes[name is not None :]:
+        key, equals, value = text.partition("=")
+        if not equals and key.endswith("-"):
+            removed.append(key.removesuffix("-"))
+            value = ""
+        elif not equals:
+            wrong.append(f"{text!r} is neither KEY=VALUE nor KEY-")
+            continue
+        elif wanted.setdefault(key, value) != value:
+            wrong.append(f"{key} is given twice")
+        if problem := syntax.label(key.removesuffix("-") if not equals else key, value):
+            wrong.append(problem)
+    wrong += [f"{key} is both set and removed" for key in removed if key in wanted]
+    if wrong:
+        raise UsageError("invalid labels", why="; ".join(wrong))
+    if not wanted and not removed:
+        raise UsageError("no label to set or remove", hint=f"rancherctl env show {name} prints the labels")
+    return name, wanted, tuple(removed)
+
+
+def _remember(run: CommandRun, environment: Environment, labels: Mapping[str, str]) -> None:
+    from dataclasses import replace
+
+    run.known().save(replace(environment, labels=dict(labels)))
+
+
+def _text(labels: Mapping[str, str]) -> str:
+    return f"labels {', '.join(f'{k}={v}' for k, v in sorted(labels.items()))}" if labels else "no labels"

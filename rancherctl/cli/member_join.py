@@ -1,0 +1,107 @@
+"""Have an environment join a federation: for `federation join`, and for environments with the label ``federation``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rancherctl.cli.context import CommandRun
+from rancherctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rancherctl.credentials.registry import Access
+    from rancherctl.environments.model import Environment
+    from rancherctl.federation.operator.join import Wanted
+
+CONNECT = """
+import socket, sys
+host, port = sys.argv[1], int(sys.argv[2])
+try:
+    socket.create_connection((host, port), 5).close()
+except OSError as error:
+    sys.exit(error.strerror or str(error))
+"""
+"""Runs on the federation's host: whether it reaches the API of a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinOptions:
+    """What may be said beside the environment. ``addresses`` () = those of its hosts, or of an earlier join.
+
+    ``removed_labels``: keys that the environment no longer has. ``timeout``: seconds until the federation uses the
+    member; None does not wait.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    removed_labels: Sequence[str] = ()
+    addresses: Sequence[str] = ()
+    open_default: bool = True
+    renew: bool = False
+    timeout: float | None = None
+
+
+def join_member(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> bool:
+    """Check everything, then join; whether anything was changed. PreflightError lists all problems."""
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import join as joining
+    from rancherctl.kube.client import NAMESPACES
+
+    with run.progress() as emit, api(run, federation) as hub, api(run, member.name) as client:
+        wanted = _wanted(run, federation, member, options)
+        hub.get(NAMESPACES, "default")  # signed in to the federation before anything is changed in the member
+        changed = joining.join(hub, client, federation, wanted, renew=options.renew, emit=emit)
+        if options.timeout is not None:
+            joining.wait(hub, member.name, options.timeout)
+    return changed
+
+
+def preview_join(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> list[str]:
+    """What a join would write, one line each; PreflightError lists all problems."""
+    from rancherctl.cli.api import api
+    from rancherctl.federation.operator import join as joining
+
+    with run.progress(), api(run, federation) as hub, api(run, member.name) as client:
+        wanted = _wanted(run, federation, member, options)
+        seen = joining.observe(hub, client, federation, member.name)
+        joining.check(federation, wanted, seen)
+        return joining.preview(client, federation, wanted, seen)
+
+
+def _wanted(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> Wanted:
+    from rancherctl.credentials.user_stores import user_renewal
+    from rancherctl.federation.operator.join import Wanted
+    from rancherctl.net import parse_network
+
+    wrong = [text for text in options.addresses if parse_network(text) is None]
+    if wrong:
+        raise UsageError(f"--address {wrong[0]!r} is not an address or a network")
+    access: Access = user_renewal(run.settings.dirs, run.say).registry.load(member.name)
+    return Wanted(
+        member.name,
+        (access.server,),
+        access.ca,
+        {**member.labels, **options.labels},
+        tuple(options.addresses),
+        options.open_default,
+        _reachable(run, run.known().read(federation)),
+        tuple(options.removed_labels),
+    )
+
+
+def _reachable(run: CommandRun, federation: Environment) -> Callable[[str], str]:
+    """Asks the federation's first control-plane host whether it can connect to an API."""
+    from rancherctl.hosts.command import command
+    from rancherctl.kube.http.tls import ApiEndpoint
+    from rancherctl.text import last_line
+
+    host = federation.with_role("controlplane")[0]
+
+    def ask(server: str) -> str:
+        _, name, port, _ = ApiEndpoint(server).parts()
+        argv = command("/usr/bin/python3", "-I", "-c", CONNECT, name, str(port), timeout=20)
+        with run.connections() as connections:
+            done = connections.transport(host).run(argv, check=False)
+        return "" if done.ok else last_line(done.stderr, "no connection")
+
+    return ask

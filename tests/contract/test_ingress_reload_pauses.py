@@ -124,7 +124,7 @@ def test_a_route_answers_as_before_until_its_new_text_is_loaded(paced: PacedHost
     former = paced.follow(before)["served"]
     after = [text("a", 2, "other"), text("b", 3, "other")]
     section = paced.follow(after)
-    assert section["served"] == former
+    assert (section["served"], section["waiting"]) == (former, ["default/a", "default/b"])
     assert (paced.reloads, paced.answer("a"), origin(paced, "a", 1), origin(paced, "a", 2)) == (
         1,
         "w1",
@@ -134,6 +134,7 @@ def test_a_route_answers_as_before_until_its_new_text_is_loaded(paced: PacedHost
     assert (paced.answer("b"), origin(paced, "b", 3)) == ("w1", "")
     section = paced.follow(after, seconds=2)
     assert all(section["served"][key] != former[key] for key in former)
+    assert "waiting" not in section
     assert (paced.reloads, paced.answer("a"), origin(paced, "a", 1), origin(paced, "a", 2)) == (
         2,
         "o1",

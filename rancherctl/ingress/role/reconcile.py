@@ -89,6 +89,7 @@ class LbRole:
         self._hold = Hold(loss_guard.HOLD_SECONDS)
         self._pause = FIRST_PAUSE
         self._alarm = ""
+        self._waiting: frozenset[str] = frozenset()
         self._leaving: Mapping[str, float] = {}
         self._problems: Mapping[str, tuple[ObjectProblem, ...]] = {}
         self._digests = Digests()
@@ -245,6 +246,7 @@ class LbRole:
         self.health.confirmed = False
         decision = self._pacing.decide(now, model, self.health.pid)
         layout = self.driver.apply(decision, self.secrets.pair)
+        self._waiting = self._pacing.waiting(model, layout)
         self.secrets.trusting = False
         unchanged = isinstance(decision, plan.Unchanged)
         served = tuple(sorted(serving)) if model.loaded else ()
@@ -298,5 +300,6 @@ class LbRole:
             placed=frozenset(state.serving if state else ()),
             certificates={key: found for key, found in self._certificates.items() if found and key in served},
             tls=self._tls,
+            waiting=self._waiting,
         )
         return section | report.to_section()

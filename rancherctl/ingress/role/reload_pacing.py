@@ -87,6 +87,12 @@ class ReloadPacing:
         pools = plan.contended(now, model)
         return self._driver.busy(pools) if pools else frozenset()
 
+    def waiting(self, model: Model, layout: Layout) -> frozenset[str]:
+        """Ingresses that ``layout`` serves with another content than ``model``, because a reload is delayed."""
+        if self.wait is None:
+            return frozenset()
+        return frozenset(key for key, content in layout.loaded.items() if model.loaded.get(key, content) != content)
+
     def note(self) -> None:
         """Note that HAProxy may just have been reloaded."""
         if self._driver.counters.reloads != self._seen:

@@ -24,11 +24,13 @@ from rancherctl.text import and_more
 
 OUTDATED_SECONDS: Final = 5.0
 """How long a published host may serve an older content, and a new address wait for hosts with the same DNS name."""
+RELOAD_SECONDS: Final = 25.0
+"""The same for a host that says that the content waits for a reload, which may be delayed for some time."""
 CERTIFICATE_SECONDS: Final = 15.0
 """How long a new address waits for the object's certificates: without them it answers plain requests only."""
 QUIET_SECONDS: Final = 2.0
 """How long an object may wait for hosts before its annotation says so: most waits are shorter, and it costs a write."""
-_LIMITS: Final = (QUIET_SECONDS, OUTDATED_SECONDS, CERTIFICATE_SECONDS)
+_LIMITS: Final = (QUIET_SECONDS, OUTDATED_SECONDS, CERTIFICATE_SECONDS, RELOAD_SECONDS)
 MAX_MESSAGE: Final = 1000
 NO_REPORT: Final = HostReport()
 
@@ -120,7 +122,8 @@ class _Planner:
             return False
         if report.hash_scheme != self.hash_scheme:
             return published
-        return confirmed == p.hash or (published and self.waited(f"outdated {p.key} {host}") < OUTDATED_SECONDS)
+        limit = RELOAD_SECONDS if p.key in report.waiting else OUTDATED_SECONDS
+        return confirmed == p.hash or (published and self.waited(f"outdated {p.key} {host}") < limit)
 
     def decide(
         self, wanted: StatusRequest, current: Published, inputs: tuple[object, ...], *, late: bool

@@ -51,7 +51,8 @@ class HostReport:
     ``error``: it serves nothing. ``alarm``: it serves, but something needs attention. ``note``: it works, and a client
     may have a problem. ``placed`` are the Ingresses that it serves on purpose, ``certificates`` a digest of the
     certificates that it has for each Ingress (``copies.certificates_digest``). ``tls`` is None in reports of releases
-    without it. ``finishing`` is the number of earlier HAProxy processes with open connections.
+    without it. ``finishing`` is the number of earlier HAProxy processes with open connections. ``waiting`` are
+    Ingresses that it serves with their former content until HAProxy is reloaded, within half a minute.
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class HostReport:
     certificates: Mapping[str, str] = field(default_factory=dict)
     tls: TlsReport | None = None
     finishing: int = 0
+    waiting: frozenset[str] = frozenset()
 
     @property
     def trouble(self) -> str:
@@ -88,7 +90,8 @@ class HostReport:
             "placed": sorted(self.placed),
             "certificates": dict(self.certificates),
         }
-        more = {"error": self.error, "note": self.note, "tls": self.tls.to_json() if self.tls else None}
+        tls = self.tls.to_json() if self.tls else None
+        more = {"error": self.error, "note": self.note, "tls": tls, "waiting": sorted(self.waiting)}
         return section | {key: value for key, value in more.items() if value}
 
 
@@ -119,6 +122,7 @@ def parse_section(section: Mapping[str, Any]) -> HostReport:
         certificates=_texts(section.get("certificates")),
         tls=_tls(section.get("tls")),
         finishing=_finishing(section.get("haproxy")),
+        waiting=_set(section.get("waiting")),
     )
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.contract import STATUS_ANNOTATION
+from rancherctl.contract import INGRESS_PREFIX, STATUS_ANNOTATION
+from rancherctl.ingress.model import HASH_SCHEME
 from rancherctl.ingress.status.ingresses import stored_statuses
 from rancherctl.ingress.status.plan import Published, plan_writes
 from rancherctl.ingress.status.publish import status_patch
+from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
 from rancherctl.kube.objects import Ingress
@@ -84,6 +86,24 @@ def test_an_edit_withdraws_an_address_only_if_its_host_still_serves_the_old_cont
     assert cluster.turn(6) == {"default/a": (address_of(first),)}
     cluster.confirm(second)
     assert len(cluster.turn()["default/a"]) == 2
+
+
+def test_an_edit_that_waits_for_a_delayed_reload_withdraws_no_address_for_25_seconds() -> None:
+    """All hosts of the Ingress may wait at the same time: without this, its status would be empty meanwhile."""
+    cluster = Cluster(_two())
+    both = cluster.hosts()
+    cluster.confirm(*both)
+    cluster.turn()
+    i = cluster.ingresses["default/a"]
+    former = translate(i).hash
+    notes = {**i.meta.annotations, f"{INGRESS_PREFIX}balance": "source"}
+    cluster.ingresses["default/a"] = replace(i, meta=replace(i.meta, annotations=notes, resource_version="2"))
+    section = HostReport({"default/a": former}, hash_scheme=HASH_SCHEME, waiting=frozenset({"default/a"})).to_section()
+    cluster.recorded_reports = dict.fromkeys(both, section)
+    published = tuple(sorted(map(address_of, both)))
+    for seconds in (0, 6, 10, 8):
+        assert cluster.turn(seconds)["default/a"] == published
+    assert cluster.turn(2)["default/a"] == ()
 
 
 def test_scale_down_publishes_fewer_at_once() -> None:

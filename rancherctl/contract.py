@@ -61,6 +61,8 @@ SERVICES_KEY: Final = "services"
 """Key in the roster's ConfigMap: what the controller knows about Services, for command lines."""
 LEFT_OUT_KEY: Final = "services-left-out"
 """Another one: which hosts its leader leaves out, or keeps although they look broken."""
+MOVING_KEY: Final = "services-moving"
+"""Another one: which Services each host serves by rules of its own, because their address comes to it or leaves it."""
 NODE_PORTS: Final = (30000, 32767)
 """First and last port that kube-apiserver gives to Services."""
 

@@ -26,7 +26,7 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.named_secrets import NamedSecrets
-from rancherctl.contract import LEFT_OUT_KEY, SERVICES_KEY
+from rancherctl.contract import LEFT_OUT_KEY, MOVING_KEY, SERVICES_KEY
 from rancherctl.kube.reflector import Source
 from rancherctl.kube.rest import RestClient
 from rancherctl.services.translate import ServicePolicy, policy_to_json
@@ -61,7 +61,7 @@ def environment_controllers(
             more_alarms=lambda: copies.alarms,
             service_ports=lambda: services.tcp_ports,
             more_data={SERVICES_KEY: policy_to_json(policy)},
-            notes=lambda: {LEFT_OUT_KEY: services.left_out.to_json()} if services.left_out else None,
+            notes=lambda: _notes(services),
         ),
         HostObjectsController(client, leader),
         copies,
@@ -75,6 +75,13 @@ def environment_controllers(
     if config.network_mode != "none":
         controllers.append(NetworkPolicyController(client, leader, boottime))
     return controllers
+
+
+def _notes(services: ServiceStatusController) -> dict[str, str] | None:
+    """What is stored beside the roster; None until this leader has decided."""
+    if services.left_out is None or services.moving is None:
+        return None
+    return {LEFT_OUT_KEY: services.left_out.to_json(), MOVING_KEY: services.moving}
 
 
 def _service_policy(config: AgentConfig) -> ServicePolicy:

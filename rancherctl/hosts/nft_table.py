@@ -27,11 +27,18 @@ class NftTable:
         self._loaded: tuple[str, str] | None = None
         """The text, and how nft listed it; None: not known."""
 
-    def ensure(self, text: str) -> bool:
-        """Load ``text`` if the kernel has another table; returns whether it was loaded. CommandFailedError."""
-        seen = listing(self._transport, self._name)
-        if self._loaded == (text, seen) or (not text and not seen):
+    def ensure(self, text: str, *, unchanged: bool = False) -> bool:
+        """Load ``text`` if the kernel has another table; returns whether it was loaded. CommandFailedError.
+
+        ``unchanged``: the caller knows that no other program has changed the table, so it is not asked for.
+        """
+        if unchanged and self._loaded is not None and self._loaded[0] == text:
             return False
+        if self._loaded is None or self._loaded[0] == text:
+            seen = listing(self._transport, self._name)
+            if self._loaded == (text, seen) or (not text and not seen):
+                self._loaded = text, seen
+                return False
         self._loaded = None
         self._loaded = text, load(self._transport, self._name, text)
         return True

@@ -62,7 +62,7 @@ INGRESS_STATUSES: Final = ControllerSpec(
 SERVICE_STATUSES: Final = ControllerSpec(
     "service-statuses",
     (SERVICES, ENDPOINTSLICES, CONFIGMAPS),
-    (Right("", "services/status", ("patch",)), WRITE_EVENTS),
+    (Right("", "services/status", ("patch",)), Right("", "configmaps", ("update",), namespace=NAMESPACE), WRITE_EVENTS),
 )
 CERTIFICATE_REQUESTS: Final = ControllerSpec(
     "certificate-requests",

@@ -9,10 +9,14 @@ from rancherctl.role_spec import HostRole, HostSettings, Relist
 
 def build(settings: HostSettings, transport: Transport, _: Relist) -> HostRole:
     """Return the role that reports ports and what kube-proxy has for published Services."""
+    from pathlib import Path
+
+    from rancherctl.contract import RUN
+    from rancherctl.services.drain_memory import FILE
     from rancherctl.services.reconcile import ServicesRole
 
     addresses = tuple(dict.fromkeys(filter(None, (settings.public, settings.internal))))
-    return ServicesRole(settings.node, addresses, transport)
+    return ServicesRole(settings.node, addresses, transport, memory=Path(RUN, FILE))
 
 
 def resources(_settings: HostSettings) -> tuple[Resource, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from rancherctl.contract import ROSTER_KEY, ROSTER_NAME
+from rancherctl.contract import MOVING_KEY, ROSTER_KEY, ROSTER_NAME
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.nft_table import NftTable
@@ -16,8 +18,8 @@ from rancherctl.kube.objects import ConfigMap, EndpointSlice, Service
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.net import parse_ip
 from rancherctl.placement.model import Roster, RosterHost
-from rancherctl.services import host_table
-from rancherctl.services.draining import Draining, draining
+from rancherctl.services import drain_memory, host_table, moving
+from rancherctl.services.draining import draining
 from rancherctl.services.model import Port, ports_of, programmed_digest
 from rancherctl.text import plural
 
@@ -25,32 +27,52 @@ log = logging.getLogger(__name__)
 TABLES: Final = ("services", "endpointslices", "roster")
 
 
-class HostRules:
-    """The rules of one host. ``addresses``: its public one, if it has one, and its internal one."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Digests of Services that the host serves by itself: because they leave, and because the leader asks for it."""
 
-    def __init__(self, node: str, addresses: tuple[str, ...], transport: Transport) -> None:
-        self._node, self._addresses, self._transport = node, addresses, transport
+    draining: Mapping[str, str] = field(default_factory=dict)
+    prepared: Mapping[str, str] = field(default_factory=dict)
+
+
+class HostRules:
+    """The rules of one host. ``addresses``: its public one, if it has one, and its internal one.
+
+    ``memory`` is a file that outlives this process, and not the boot: which addresses have left, and when (None: not
+    kept).
+    """
+
+    def __init__(self, node: str, addresses: tuple[str, ...], transport: Transport, memory: Path | None = None) -> None:
+        self._node, self._addresses, self._transport, self._memory = node, addresses, transport, memory
         self._table = NftTable(transport, host_table.TABLE)
-        self._draining = Draining()
+        self._draining, digests = drain_memory.read(memory)
+        self._served = Served(digests)
         self._stored: ConfigMap | None = None
         self._host: RosterHost | None = None
+        self._asked: frozenset[str] = frozenset()
 
     def ensure(
-        self, snapshot: Snapshot, used: Collection[Port], now: float, programmed: Collection[str] | None = None
-    ) -> Mapping[str, str]:
-        """Make the table what it should be; returns the digests of the Services that it goes on to serve by itself.
+        self,
+        snapshot: Snapshot,
+        used: Collection[Port],
+        now: float,
+        programmed: Collection[str] | None = None,
+        *,
+        unchanged: bool = False,
+    ) -> Served:
+        """Make the table what it should be; returns the Services that it serves by itself.
 
         ``programmed`` are the Services that kube-proxy had when it was last asked; None: it was not. While the tables
-        are not listed, everything stays as it is. RancherctlError if the rules cannot be loaded.
+        are not listed, everything stays as it is. ``unchanged``: no other program has changed nftables since the last
+        call. RancherctlError if the rules cannot be loaded.
         """
         if not all(snapshot.table(name).synced for name in TABLES):
-            return {}
+            return self._served
         services: Mapping[str, Service] = snapshot.table("services").items
         host = self._listed(snapshot.table("roster").items)
         address = host.address if host and host.address else self._addresses[0]
-        self._draining = draining(services, self._addresses, host, used, self._draining, now, programmed)
-        draining_keys = self._draining.keys
-        keys = draining_keys | self._draining.arriving
+        self._draining = draining(services, self._addresses, host, used, self._draining, now, programmed, self._asked)
+        keys = self._draining.rules
         slices = _slices(snapshot.table("endpointslices").items, keys)
         rules = [
             rule
@@ -58,9 +80,16 @@ class HostRules:
             for rule in host_table.forwards(services[key], slices[key], [address], self._node)
         ]
         ports = frozenset(p for key in self._draining.published | keys for p in ports_of(services[key]))
-        if self._table.ensure(host_table.text(self._nat(ports), rules)):
+        if self._table.ensure(host_table.text(self._nat(ports), rules), unchanged=unchanged):
             log.info("loaded the nft table %s: %s by rules of the host", host_table.TABLE, plural(len(keys), "Service"))
-        return {key: programmed_digest(address, ports_of(services[key])) for key in draining_keys}
+        self._served = Served(
+            *(
+                {key: programmed_digest(address, ports_of(services[key])) for key in group}
+                for group in (self._draining.keys, self._draining.prepared)
+            )
+        )
+        drain_memory.write(self._memory, self._draining, self._served.draining)
+        return self._served
 
     @property
     def wake(self) -> float | None:
@@ -74,6 +103,7 @@ class HostRules:
             self._stored = stored
             try:
                 self._host = Roster.from_json(stored.data.get(ROSTER_NAME, "")).host(self._node)
+                self._asked = moving.of_host(stored.data.get(MOVING_KEY, ""), self._node)
             except ValueError as error:
                 log.warning("the stored roster is not valid: %s", error)
         return self._host

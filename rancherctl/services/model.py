@@ -88,8 +88,9 @@ class HostPorts:
     balancer serves Ingresses. ``proxy_error`` says why kube-proxy cannot take new Services ("" = it can).
     ``programmed`` maps ``namespace/name`` to the digest of the addresses and ports that kube-proxy has on this host
     (``programmed_digest``). ``draining`` are those that it serves by rules of its own while their address leaves their
-    status, and shortly after; None: its agent has no such rules. ``reported``: False as long as its agent has not said
-    anything (an older release, say), or cannot read its ports, because of ``error``.
+    status, and shortly after; None: its agent has no such rules. ``prepared`` are those for which the leader has asked
+    for such rules, and which have them; None: its agent does not know such requests. ``reported``: False as long as its
+    agent has not said anything (an older release, say), or cannot read its ports, because of ``error``.
     """
 
     used: Mapping[Port, str] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class HostPorts:
     reported: bool = True
     error: str = ""
     draining: Mapping[str, str] | None = None
+    prepared: Mapping[str, str] | None = None
 
 
 def programmed_digest(address: str, ports: frozenset[Port]) -> str:

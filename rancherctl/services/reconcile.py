@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network.kube_proxy import proxy_answer
 from rancherctl.network.watch import NetlinkWatch
 from rancherctl.services import ports_in_use, proxy_rules
-from rancherctl.services.host_rules import HostRules
+from rancherctl.services.host_rules import HostRules, Served
 from rancherctl.services.model import HostPorts, Port, ports_of, programmed_digest
 from rancherctl.services.report import to_section
 from rancherctl.services.role_spec import SPEC
@@ -27,6 +28,8 @@ from rancherctl.services.socket_owners import name_owners
 log = logging.getLogger(__name__)
 PROXY_GRACE: Final = 3.0
 """Seconds that kube-proxy may fail, for example while it restarts."""
+CHECK_SECONDS: Final = 4.0
+"""nftables is read again after this time although the kernel has told of no change."""
 PROC: Final = Path("/proc")
 PROTOCOLS: Final = ("tcp", "udp")
 _Sockets = frozenset[tuple[str, str, int, str, int]]
@@ -48,6 +51,7 @@ class ServicesRole:
         proc: Path = PROC,
         proxy: Callable[[], str] = proxy_answer,
         clock: Callable[[], float] = time.monotonic,
+        memory: Path | None = None,
     ) -> None:
         self._node, self._addresses, self._transport = node, addresses, transport
         self._proc, self._proxy, self._clock = proc, proxy, clock
@@ -59,12 +63,30 @@ class ServicesRole:
         self._proxy_failed: float | None = None
         self._error = ""
         self._had: frozenset[str] | None = None
-        self._rules = HostRules(node, addresses, transport)
+        self._changed = threading.Event()
+        self._checked_at = float("-inf")
+        self._answer: tuple[list[tuple[str, dict[str, frozenset[Port]]]], dict[str, str]] = [], {}
+        """What kube-proxy was asked for last, and what it had."""
+        self._rules = HostRules(node, addresses, transport, memory)
         self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
 
     def start(self, wake: Callable[[], None]) -> None:
         """Start to watch kube-proxy's rules."""
-        self._watch = NetlinkWatch(wake, routes=False, relevant=proxy_rules.is_relevant)
+        self._watch = NetlinkWatch(wake, routes=False, relevant=self._concerns)
+
+    def _concerns(self, datagram: bytes) -> bool:
+        if relevant := proxy_rules.is_relevant(datagram):
+            self._changed.set()
+        return relevant
+
+    def _unchanged(self) -> bool:
+        """Whether nftables is as it was at the last call, as far as it concerns this role."""
+        now = self._clock()
+        same = self._watch is not None and not self._changed.is_set() and now - self._checked_at < CHECK_SECONDS
+        if not same:
+            self._changed.clear()
+            self._checked_at = now
+        return same
 
     def stop(self) -> None:
         """Stop watching; nothing on the host changes."""
@@ -81,17 +103,19 @@ class ServicesRole:
         if pods is not self._pods:
             self._pods, self._pod_ports = pods, ports_in_use.pod_ports(pods, self._node)
         programmed: dict[str, str] = {}
-        leaving: Mapping[str, str] = {}
+        served = Served()
         error = ""
         try:
             self._observe_sockets()
             # Behind 1:1 NAT, kube-proxy's rules alone serve no client: what is not in our table is not programmed.
             used = self._listening.keys() | self._pod_ports.keys()
-            leaving = self._rules.ensure(snapshot, used, self._clock(), self._had)
-            programmed = self._programmed(snapshot.table("services").items)
+            unchanged = self._unchanged()
+            served = self._rules.ensure(snapshot, used, self._clock(), self._had, unchanged=unchanged)
+            programmed = self._programmed(snapshot.table("services").items, unchanged=unchanged)
             self._had = frozenset(programmed)
         except (RancherctlError, OSError, ValueError) as failure:
             error = describe(failure)
+            self._changed.set()
             if error != self._error:
                 log.warning("ports and rules of this host: %s", error)
             self.resync = self._backoff.after(failure)
@@ -105,7 +129,8 @@ class ServicesRole:
                 proxy_error=self._proxy_error(),
                 programmed=programmed,
                 error=error,
-                draining=leaving,
+                draining=served.draining,
+                prepared=served.prepared,
             )
         )
 
@@ -134,12 +159,18 @@ class ServicesRole:
         text = (self._proc / "sys/net/ipv4/ip_local_port_range").read_text()
         return int(text.split()[0])
 
-    def _programmed(self, services: Mapping[str, Service]) -> dict[str, str]:
+    def _programmed(self, services: Mapping[str, Service], *, unchanged: bool = False) -> dict[str, str]:
+        published = [
+            (address, {key: ports_of(service) for key, service in services.items() if address in service.lb_addresses})
+            for address in self._addresses
+        ]
+        if unchanged and self._answer[0] == published:
+            return self._answer[1]
         out: dict[str, str] = {}
-        for address in self._addresses:
-            published = {key: ports_of(service) for key, service in services.items() if address in service.lb_addresses}
-            for key in self._present(address, published):
-                out[key] = programmed_digest(address, published[key])
+        for address, wanted in published:
+            for key in self._present(address, wanted):
+                out[key] = programmed_digest(address, wanted[key])
+        self._answer = published, out
         return out
 
     def _present(self, address: str, published: Mapping[str, frozenset[Port]]) -> list[str]:

@@ -28,6 +28,7 @@ def to_section(ports: HostPorts) -> dict[str, Any]:
         "proxy_error": ports.proxy_error,
         "programmed": dict(sorted(ports.programmed.items())[:MAX_SERVICES]),
         "draining": dict(sorted((ports.draining or {}).items())[:MAX_SERVICES]),
+        "prepared": dict(sorted((ports.prepared or {}).items())[:MAX_SERVICES]),
         **({"error": ports.error} if ports.error else {}),
     }
 
@@ -50,6 +51,7 @@ def parse_sections(data: Mapping[str, str]) -> HostPorts:
         reported=isinstance(section, dict) and not section.get("error"),
         error=str(_mapping(section).get("error") or ""),
         draining=_digests(_mapping(section)["draining"]) if "draining" in _mapping(section) else None,
+        prepared=_digests(_mapping(section)["prepared"]) if "prepared" in _mapping(section) else None,
     )
 
 

@@ -1,8 +1,8 @@
 """Decide the status of each Service from placement, the roster and reports. Pure.
 
-An address is published as soon as a host is chosen: it works on every node once kube-proxy there has seen the status.
-The host itself must confirm within VERIFY_SECONDS that its kube-proxy has programmed the address; if it does not, the
-address is withdrawn, and another host takes the Service.
+An address is published as soon as a chosen host serves it by rules of its own (``handover``). It works on every node
+once kube-proxy there has seen the status. The host itself must confirm within VERIFY_SECONDS that its kube-proxy has
+programmed the address; if it does not, the address is withdrawn, and another host takes the Service.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from rancherctl.change import Plan, diff
 from rancherctl.kube.objects import Service
-from rancherctl.net import address_key, is_ip
+from rancherctl.net import is_ip
 from rancherctl.placement.model import ObjectProblem, Roster
+from rancherctl.services.handover import Handover, hand_over
 from rancherctl.services.model import CONDITION, FOREIGN, HostPorts, LoadBalancer, foreign
 from rancherctl.services.placement import Decision, place_services
-from rancherctl.services.verifier import MOVE_SECONDS, REFUSED, Memory, Verifier
+from rancherctl.services.verifier import REFUSED, Memory, Verifier
 from rancherctl.text import and_more, shorten
 
 MAX_MESSAGE: Final = 1000
@@ -44,7 +45,8 @@ class ServiceStatus:
 class Statuses:
     """Desired statuses by ``namespace/name``, of Services that are or were ours; problems, decisions and memory.
 
-    ``held`` are hosts that keep their addresses although they look broken: too many do so at once.
+    ``held`` are hosts that keep their addresses although they look broken: too many do so at once. ``moving`` are
+    (Service, host) that the host is to serve by rules of its own.
     """
 
     desired: Mapping[str, ServiceStatus]
@@ -52,6 +54,7 @@ class Statuses:
     decisions: Mapping[str, Decision]
     memory: Memory
     held: frozenset[str] = frozenset()
+    moving: frozenset[tuple[str, str]] = frozenset()
 
 
 def stored_condition(service: Service) -> Condition | None:
@@ -85,6 +88,7 @@ def plan_statuses(
     ours = {h.address for h in roster.hosts}
     desired: dict[str, ServiceStatus] = {}
     problems: dict[str, tuple[ObjectProblem, ...]] = {}
+    moving: set[tuple[str, str]] = set()
     for key, service in services.items():
         each = wanted.get(key)
         if each is not None and each.obstacle and each.obstacle.reason == FOREIGN:
@@ -92,12 +96,15 @@ def plan_statuses(
             desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
         elif each is not None:
             decision = decisions[key]
-            addresses = _addresses(each, decision, verifier)
-            problems[key] = tuple(sorted(_problems(decision, each, verifier), key=lambda p: not p.serious))
-            desired[key] = ServiceStatus(addresses, _condition(each, decision, addresses, problems[key], verifier))
+            to = hand_over(each, decision, verifier)
+            moving |= {(key, host) for host in to.moving}
+            problems[key] = tuple(sorted(_problems(decision, each, to, verifier), key=lambda p: not p.serious))
+            condition = _condition(each, decision, to.addresses, problems[key], verifier)
+            desired[key] = ServiceStatus(to.addresses, stored_condition(service) if to.quiet else condition)
         elif stored_condition(service) is not None:
             desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
-    return Statuses(desired, problems, decisions, Memory(verifier.since, refused, replaced, failures), held)
+    memory = Memory(verifier.since, refused, replaced, failures)
+    return Statuses(desired, problems, decisions, memory, held, frozenset(moving))
 
 
 def _without_foreign(
@@ -127,32 +134,15 @@ def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]
     return tuple(a for a in addresses if a and a not in ours)
 
 
-def _addresses(s: LoadBalancer, decision: Decision, verifier: Verifier) -> tuple[str, ...]:
-    """Addresses of the chosen hosts, and those of hosts that leave in peace and are not ready for that.
-
-    They stay until the chosen hosts serve, and until they themselves have rules for clients with older DNS answers.
-    """
-    out = [verifier.hosts[name].address for name in decision.hosts]
-    ready = all(verifier.confirmed(s, name) for name in decision.hosts)
-    for host in verifier.hosts.values():
-        leaving = host.address in s.published and host.name not in decision.hosts and host.alive and host.excluded
-        if not leaving or (s.endpoints is not None and host.name not in s.endpoints):
-            continue
-        if ready and verifier.served_later(s, host.name):
-            continue
-        if (host.draining and not ready) or verifier.waited("moving", s.name, host.name) < MOVE_SECONDS:
-            out.append(host.address)
-    return tuple(sorted(set(out), key=address_key))
-
-
-def _problems(decision: Decision, s: LoadBalancer, verifier: Verifier) -> list[ObjectProblem]:
+def _problems(decision: Decision, s: LoadBalancer, to: Handover, verifier: Verifier) -> list[ObjectProblem]:
     late = [
         name
         for name in decision.hosts
         if verifier.hosts[name].address in s.published and not verifier.confirmed(s, name)
     ]
-    text = f"waiting for kube-proxy of {and_more(late)}"
-    return [*decision.problems, *([ObjectProblem("Waiting", text, serious=False)] if late else ())]
+    texts = [f"waiting for kube-proxy of {and_more(late)}"] if late else []
+    texts += [f"waiting for rules of {and_more(list(to.pending))}"] if to.pending else []
+    return [*decision.problems, *(ObjectProblem("Waiting", text, serious=False) for text in texts)]
 
 
 def _condition(
@@ -167,7 +157,9 @@ def _condition(
         return Condition("False", problems[0].reason if problems else "Waiting", text)
     # What takes less than a moment is not worth a write: the condition says Waiting only when it lasts.
     lasting = any(
-        verifier.since.get(("programmed", s.name, name)) not in (None, verifier.now) for name in decision.hosts
+        verifier.since.get((what, s.name, name)) not in (None, verifier.now)
+        for what in ("programmed", "preparing")
+        for name in decision.hosts
     )
     notes = problems if lasting else tuple(p for p in problems if p.reason != "Waiting")
     reason = notes[0].reason if notes else "Published"

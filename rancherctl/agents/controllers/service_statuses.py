@@ -12,12 +12,15 @@ from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import ReportCache
 from rancherctl.agents.leader import Leader
-from rancherctl.agents.roster_reader import RosterReader
+from rancherctl.agents.roster_reader import ROSTER, RosterReader
 from rancherctl.change import Change
-from rancherctl.kube.client import SERVICES, Json
+from rancherctl.contract import MOVING_KEY, NAMESPACE, ROSTER_KEY
+from rancherctl.errors import ConflictError
+from rancherctl.kube.client import CONFIGMAPS, SERVICES, Json
 from rancherctl.kube.objects import ConfigMap, Meta
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.roles import controllers
+from rancherctl.services import moving
 from rancherctl.services.left_out import LeftOut
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
@@ -28,6 +31,8 @@ from rancherctl.text import and_more
 
 log = logging.getLogger(__name__)
 HELD: Final = "kube-proxy of many hosts looks broken at once: their addresses stay in statuses of Services: %s"
+STORE_AGAIN: Final = 0.05
+"""Seconds until a write is tried again that met another one of the same object."""
 TABLES: Final = ("services", "endpointslices", "configmaps")
 
 
@@ -41,7 +46,7 @@ class ServiceStatusController:
     spec = controllers.SERVICE_STATUSES
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float], policy: ServicePolicy) -> None:
-        self._leader, self._clock, self._policy = leader, clock, policy
+        self._client, self._leader, self._clock, self._policy = client, leader, clock, policy
         self._roster, self._reports = RosterReader(), ReportCache(_ports)
         self._memory = Memory()
         self._held: frozenset[str] = frozenset()
@@ -49,6 +54,8 @@ class ServiceStatusController:
         """TCP ports of Services by host, with words that name the Service; None until this leader has decided."""
         self.left_out: LeftOut | None = None
         """Hosts that it leaves out or keeps all the same; None until then, too."""
+        self.moving: str | None = None
+        """Which Services hosts are to serve by rules of their own (``services.moving``); None until then, too."""
         self._due = Due(TABLES)
         self._writer: StatusWriter[ServiceStatus] = StatusWriter(client, SERVICES, "Services", _urgency)
 
@@ -57,7 +64,7 @@ class ServiceStatusController:
         now = self._clock()
         if not self._leader.leading:
             # Waits measured by an earlier term would end at once in the next one.
-            self.tcp_ports, self.left_out, self._memory = None, None, Memory()
+            self.tcp_ports, self.left_out, self.moving, self._memory = None, None, None, Memory()
         tables = self._due.items(snapshot)
         due = self._due.now(tables, now)
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
@@ -73,6 +80,8 @@ class ServiceStatusController:
                 log.error(HELD, and_more(sorted(self._held)))
         self.tcp_ports = _tcp_ports(wanted, statuses)
         self.left_out = LeftOut(dict.fromkeys(statuses.memory.refused, REFUSED), statuses.held)
+        self.moving = moving.to_json(statuses.moving)
+        stored = self._store_moving(maps.get(ROSTER_KEY))
         metas: Mapping[str, Meta] = {key: services[key].meta for key in statuses.desired}
 
         def patch(meta: Meta, status: ServiceStatus) -> Json:
@@ -81,7 +90,25 @@ class ServiceStatusController:
         more = self._writer.write(metas, plan_writes(services, statuses), now, patch)
         more |= self._writer.write_events(metas, statuses.problems, now)
         waits = [pause for pause in (statuses.memory.next_change(now), *self._writer.wakes(now)) if pause is not None]
+        waits += [] if stored else [STORE_AGAIN]
         self._due.done(tables, now if more else now + min(waits) if waits else None)
+
+    def _store_moving(self, roster: ConfigMap | None) -> bool:
+        """Write ``moving`` beside the roster; False if that must be tried again: the roster was written meanwhile."""
+        if roster is None or roster.data.get(MOVING_KEY, "") == self.moving:
+            return True
+        data = {key: text for key, text in roster.data.items() if key != MOVING_KEY}
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": ROSTER, "namespace": NAMESPACE, "resourceVersion": roster.meta.resource_version},
+            "data": data | ({MOVING_KEY: self.moving} if self.moving else {}),
+        }
+        try:
+            self._client.replace(CONFIGMAPS, body)
+        except ConflictError:
+            return False
+        return True
 
 
 def _tcp_ports(wanted: Mapping[str, LoadBalancer], statuses: Statuses) -> dict[str, dict[int, str]]:

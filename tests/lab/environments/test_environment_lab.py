@@ -35,6 +35,7 @@ from tests.fakes import tls
 from tests.lab import workloads
 from tests.lab.host_state import files, state
 from tests.lab.measures import Measure
+from tests.lab.services.lb_services import published_and_drained
 from tests.lab.support import BIN, Environment, bundle, curl, lab_name, make, until
 
 NAME = lab_name("life")
@@ -270,11 +271,13 @@ def removed(environment: Environment, before: dict[str, set[str]]) -> None:
 def test_rm_leaves_nothing_after_pods_have_run(
     environment: Environment, before: dict[str, set[str]], measure: Measure
 ) -> None:
+    """Nor of Ingresses and Services, published ones and those that were drained."""
     environment.ok("env", "apply", "-f", str(environment.file))
     hosts = [host.name for host in environment.lab.hosts()]
     environment.apply(*(workloads.pod("default", f"web-{host}", host) for host in hosts))
     environment.kubectl("wait", "pod", "--for=condition=Ready", "--timeout=120s", *(f"web-{host}" for host in hosts))
     secured(environment)
+    published_and_drained(environment)
     for host in hosts:
         assert environment.ssh(host, "ls /var/lib/rancherctl/ingress/tls"), "rm must remove the key"
         assert environment.ssh(host, "ls /run/netns"), "containerd has created it: rm must remove it"

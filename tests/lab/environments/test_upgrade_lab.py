@@ -21,6 +21,7 @@ from tests.lab import workloads
 from tests.lab.host_state import state
 from tests.lab.measures import Measure
 from tests.lab.releases import RELEASE_0_1, by_release, checked_out
+from tests.lab.services.lb_services import addresses, answers, load_balancer, published
 from tests.lab.support import Environment, all_hosts_take_part, curl, lab_name, make, until
 from tests.lab.traffic import IngressWatch, Queries, Traffic, failed
 
@@ -48,7 +49,8 @@ class Upgrade:
 def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     """Four hosts with an environment of release 0.1 that serves two pods through an Ingress with two addresses.
 
-    A second Ingress has TLS entries, which release 0.1 ignores: its host answers plain requests.
+    A second Ingress has TLS entries, which release 0.1 ignores: its host answers plain requests. A Service of type
+    LoadBalancer waits for an address.
     """
     with (
         checked_out(RELEASE_0_1, tmp_path_factory.mktemp("release")) as programs,
@@ -64,6 +66,9 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
         old.apply(workloads.tls_secret(SPACE, "secure", CERTIFICATE))
         old.apply(workloads.ingress(SPACE, "secure", SECURE, "web", secret="secure"))
         workloads.published(old, SPACE, "secure", 1)
+        pending = load_balancer(SPACE, "pending", 8701)
+        del pending["spec"]["loadBalancerClass"]
+        old.apply(pending)
         yield Upgrade(old, new, bare)
 
 
@@ -230,6 +235,25 @@ def test_an_ingress_with_tls_keeps_its_address_is_served_over_https_and_redirect
     until("the certificate", lambda: tls.serial(443, SECURE, address) == CERTIFICATE.serial)
     until("the redirect", lambda: curl(address, SECURE)[0] == 308)
     assert tls.answer(443, SECURE, address=address).startswith("web-")
+
+
+def test_services_that_were_pending_are_published_only_when_the_file_says_so(upgrade: Upgrade) -> None:
+    """What waited for an address must not appear on public ones because the release changed."""
+    new = upgrade.new
+    new.apply(load_balancer(SPACE, "asked", 8702, scale=2))
+    for address in published(new, SPACE, "asked", 2):
+        assert "web-" in until("an answer", lambda a=address: answers(a, 8702), pause=0.05)
+    assert not addresses(new, SPACE, "pending")
+    assert "spec.services.default of the environment is false" in new.ok("service", "show", "pending", "-n", SPACE)
+    text = new.file.read_text(encoding="utf-8")
+    file = new.file.with_name("services.yaml")
+    file.write_text(text.replace("spec:\n", "spec:\n  services: {default: true}\n", 1), encoding="utf-8")
+    planned = new.rancherctl("env", "plan", "-f", str(file))
+    assert f"{SPACE}/pending (8701/TCP)" in planned.stderr
+    assert not addresses(new, SPACE, "pending")
+    new.ok("env", "apply", "-f", str(file))
+    (address,) = published(new, SPACE, "pending", 1)
+    assert "web-" in until("an answer", lambda: answers(address, 8701), pause=0.05)
 
 
 def test_the_record_names_the_release_that_applied_last(upgrade: Upgrade) -> None:

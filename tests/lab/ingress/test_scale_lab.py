@@ -50,7 +50,7 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
 def test_a_host_with_the_exclude_label_loses_its_ingress_without_a_failed_request(
     shared: Environment, namespace: str, measure: Measure
 ) -> None:
-    """The next host serves before the address changes; without the label the Ingress returns."""
+    """Case 82: the next host serves before the address changes; without the label the Ingress returns."""
     label = "node.kubernetes.io/exclude-from-external-load-balancers"
     w.web(shared, namespace, 2)
     shared.apply(w.ingress(namespace, "web", w.host(namespace), "web"))

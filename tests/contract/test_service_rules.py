@@ -19,6 +19,7 @@ import pytest
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.hosts.nft_table import NftTable
+from rancherctl.services import stale_flows
 from rancherctl.services.host_table import TABLE, Forward, Nat, text
 
 pytestmark = pytest.mark.skipif(
@@ -72,6 +73,17 @@ import socket, sys
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
 for line in sys.stdin:
     s.sendall(b"x"); print(s.recv(99).decode(), flush=True)
+"""
+
+
+SEND = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1); s.connect((sys.argv[1], int(sys.argv[2])))
+for line in sys.stdin:
+    try:
+        s.send(b"x"); print(s.recv(99).decode(), flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
 """
 
 
@@ -213,6 +225,36 @@ def test_no_connection_fails_when_an_address_leaves(net: Net) -> None:
         assert net.ask("tcp", HOST, TCP) == "ConnectionRefusedError"
         assert said() == f"tcp {POD} {GATEWAY}"
         talk.stdin.close()
+
+
+@pytest.mark.skipif(shutil.which("conntrack") is None, reason="hosts have conntrack, this machine has not")
+def test_a_udp_client_that_sends_before_and_after_is_served_once_its_flow_is_forgotten(net: Net) -> None:
+    """Case 77: connection tracking knows its flow without a translation; flows of served ports stay."""
+    net.proxy(PUBLIC)
+    argv = ["ip", "netns", "exec", net.client, sys.executable, "-c", SEND, HOST, str(UDP)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+
+        def said() -> str:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            client.stdin.write("\n")
+            client.stdin.flush()
+            return client.stdout.readline().strip()
+
+        assert said() == "ConnectionRefusedError"
+        net.table.ensure(text(None, [forward("udp")]))
+        assert said() == "ConnectionRefusedError", "the rules do not see a flow that is known"
+        host = Namespace(net.host)
+        stale_flows.forget(host, HOST, [UDP + 1])
+        assert said() == "ConnectionRefusedError"
+        stale_flows.forget(host, HOST, [UDP])
+        assert said() == f"udp {POD} {GATEWAY}"
+        flow = net.run(net.host, "conntrack", "-L", "-p", "udp", "--orig-dst", HOST)
+        stale_flows.forget(host, HOST, [UDP])
+        assert net.run(net.host, "conntrack", "-L", "-p", "udp", "--orig-dst", HOST).split()[4:] == flow.split()[4:]
+        client.stdin.close()
 
 
 def test_policy_local_keeps_the_client_and_source_ranges_hold(net: Net) -> None:

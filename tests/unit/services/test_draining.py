@@ -78,12 +78,14 @@ def test_an_address_that_kube_proxy_does_not_have_yet_is_served() -> None:
         assert (found.arriving, found.keys) == (expected, set())
 
 
-def part(name: str, *endpoints: dict[str, Any], port: str = "", family: str = "IPv4") -> objects.EndpointSlice:
+def part(
+    name: str, *endpoints: dict[str, Any], port: str = "", family: str = "IPv4", protocol: str = "TCP"
+) -> objects.EndpointSlice:
     return objects.endpoint_slice(
         {
             "metadata": {"name": name, "namespace": "default", "labels": {"kubernetes.io/service-name": "a"}},
             "addressType": family,
-            "ports": [{"name": port, "protocol": "TCP", "port": 8080}],
+            "ports": [{"name": port, "protocol": protocol, "port": 8080}],
             "endpoints": list(endpoints),
         }
     )
@@ -120,11 +122,15 @@ class Tools(LocalTransport):
     def __init__(self, *addresses: str) -> None:
         super().__init__("h1")
         self.addresses, self.table, self.loads = addresses, "", 0
+        self.forgotten: list[str] = []
 
     def run(self, command: Command, *, check: bool = True) -> Result:
         if command.argv[0] == "ip":
             info = [{"ifname": "eth0", "addr_info": [{"local": a, "prefixlen": 24} for a in self.addresses]}]
             return Result(command, 0, json.dumps(info).encode(), b"")
+        if command.argv[0] == "conntrack":
+            self.forgotten.append(str(command.argv[-3]))
+            return Result(command, 1, b"", b"0 flow entries have been deleted")
         if "-f" in command.argv:
             assert command.stdin is not None
             text = str(command.stdin if isinstance(command.stdin, str) else command.stdin.decode())
@@ -188,6 +194,20 @@ def test_rules_that_the_leader_asks_for_are_loaded_before_the_address_is_publish
     assert tools.table == "", "a program has the port"
     assert rules.ensure(snapshot(new), (), 0.3, ()) == Served(), "it has not been published, so no client has it"
     assert tools.table == ""
+
+
+def test_flows_of_udp_clients_from_before_are_forgotten_once() -> None:
+    """Case 77: also of clients that send all the time."""
+    tools = Tools("10.0.0.1")
+    rules = HostRules("h1", ("10.0.0.1",), tools)
+    new = fake.service("a", ("udp", 53), ("tcp", 53))
+    udp = part("u", endpoint("10.42.1.5", "h2"), protocol="UDP")
+    state = snapshot(new, asked=["default/a"])
+    slices = {"endpointslices": Table({"default/u": udp}, synced=True)}
+    for _ in range(2):
+        rules.ensure(Snapshot({**state.tables, **slices}), (), 0.1, ())
+    assert "udp dport 53" in tools.table
+    assert tools.forgotten == ["53"]
 
 
 def test_a_port_that_another_service_has_or_had_a_moment_ago_is_not_prepared() -> None:

@@ -65,7 +65,8 @@ class EndpointProcess:
             self._answerer.close()
 
     def _client(self, client: socket.socket) -> None:
-        with client, client.makefile("rwb") as stream:
+        # Written without a buffer: closing one that could not be written would fail a second time.
+        with client, client.makefile("rb") as stream:
             client.settimeout(ASK_SECONDS)
             try:
                 line = stream.readline(MAX_REQUEST)
@@ -73,8 +74,7 @@ class EndpointProcess:
                     answer: dict[str, Any] = {"ok": self._handle(json.loads(line))}
                 except (RancherctlError, OSError, ValueError, KeyError, TypeError) as error:
                     answer = {"error": str(error) or type(error).__name__}
-                stream.write(json.dumps(answer).encode() + b"\n")
-                stream.flush()
+                client.sendall(json.dumps(answer).encode() + b"\n")
             except OSError:
                 return  # the agent has gone
 

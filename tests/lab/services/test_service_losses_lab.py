@@ -15,8 +15,8 @@ from tests.lab.traffic import ServiceWatch, Traffic, failed
 
 pytestmark = pytest.mark.slow
 LOSSES = 20
-REQUESTS = 3000
-"""Sent while the API is down: some minutes, longer than any Lease or watch of hosts lasts."""
+REQUESTS = 1000
+"""Sent while the API is down: a minute or more, longer than any Lease of a host lasts."""
 
 
 def test_twenty_hosts_are_lost_one_after_another(shared: Environment, web: str, measure: Measure) -> None:

@@ -184,7 +184,40 @@ class CopyWriter:
             version = self._convert(copy.id, version)
         body = self.body(source, copy.adopted)
         body["metadata"] |= {"uid": copy.uid, "resourceVersion": version}
-        self._api.apply(RESOURCES[copy.id.kind], body, manager=FEDERATION_CONTROLLER)
+        refused: InvalidObjectError | None = None
+        try:
+            live = self._api.apply(RESOURCES[copy.id.kind], body, manager=FEDERATION_CONTROLLER)
+        except InvalidObjectError as error:
+            if copy.id.kind != "Service":
+                raise
+            live, refused = self._api.get(SERVICES, copy.id.name, namespace=copy.id.namespace), error
+            if live["metadata"].get("resourceVersion") != version:
+                raise ConflictError(f"{copy.id}: changed meanwhile") from error
+        if copy.id.kind == "Service":
+            self._take_away(body, live, refused)
+
+    def _take_away(self, body: Json, live: Json, refused: InvalidObjectError | None) -> None:
+        """Replace a spec in which others have added what an apply leaves there, or because of which it is refused."""
+        wanted, spec = body["spec"], live.get("spec") or {}
+        difference = projection.first_difference(wanted, spec)
+        if not difference or (refused is not None and not projection.added_ports(wanted, spec)):
+            if refused is not None:
+                raise refused
+            return
+        kept = projection.kept_in_member(spec, wanted)
+        if "externalIPs" not in wanted:
+            kept.pop("externalIPs", None)
+        self._replace(body, live, kept)
+
+    def _replace(self, body: Json, live: Json, spec: Json) -> None:
+        """Replace exactly the object that was read; labels and annotations of others stay."""
+        kept = live["metadata"]
+        merged = {
+            "labels": {**(kept.get("labels") or {}), **body["metadata"]["labels"]},
+            "annotations": {**(kept.get("annotations") or {}), **body["metadata"]["annotations"]},
+        }
+        metadata = {key: value for key, value in kept.items() if key != "managedFields"} | merged
+        self._api.replace(SERVICES, {**live, "metadata": metadata, "spec": spec}, manager=FEDERATION_CONTROLLER)
 
     def _convert(self, object_id: ObjectId, version: str) -> str:
         """Make our entry of managedFields one of server-side apply; returns the new resourceVersion."""
@@ -240,14 +273,7 @@ class CopyWriter:
             return CopyState(State.CONFLICT, "Exists", why)
         body = self.body(source, self._now())
         if difference:
-            kept = live["metadata"]
-            merged = {
-                "labels": {**(kept.get("labels") or {}), **body["metadata"]["labels"]},
-                "annotations": {**(kept.get("annotations") or {}), **body["metadata"]["annotations"]},
-            }
-            metadata = {key: value for key, value in kept.items() if key != "managedFields"} | merged
-            whole = {**live, "metadata": metadata, "spec": projection.kept_in_member(spec, wanted)}
-            self._api.replace(RESOURCES[object_id.kind], whole, manager=FEDERATION_CONTROLLER)
+            self._replace(body, live, projection.kept_in_member(spec, wanted))
         else:
             body["metadata"] |= {"uid": copy.uid, "resourceVersion": copy.resource_version}
             self._api.apply(RESOURCES[object_id.kind], body, manager=FEDERATION_CONTROLLER)

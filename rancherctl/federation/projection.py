@@ -143,6 +143,15 @@ def first_difference(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     return next(("spec.ports" for port in node_ports(wanted) if port not in node_ports(live)), "")
 
 
+def added_ports(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether a live Service has ports that are not wanted."""
+
+    def keys(spec: Mapping[str, Any]) -> set[tuple[object, object]]:
+        return {(port.get("port"), port.get("protocol", "TCP")) for port in _ports(spec)}
+
+    return bool(keys(live) - keys(wanted))
+
+
 def kept_in_member(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
     """The spec for taking over a Service of a member: what is wanted, with the addresses and ports allocated there."""
     out = dict(wanted)

@@ -23,6 +23,7 @@ from rancherctl.contract import (
 from rancherctl.errors import ConflictError, NotFoundError, UnreachableError
 from rancherctl.federation import hub_tables
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.projection import normalised
 from rancherctl.federation.propagation import Propagation
 from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
@@ -231,6 +232,33 @@ def test_drift_is_repaired_and_foreign_annotations_stay(site: Site, servers: Ser
     uid = copy(servers, "m1", space, "web")["metadata"]["uid"]
     m1.delete(SERVICES, "web", namespace=space)
     until("recreated", lambda: copy(servers, "m1", space, "web")["metadata"]["uid"] != uid)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ports": [{"name": "http", "port": 81}]},
+        {"ports": [{"name": "http", "port": 80}, {"name": "evil", "port": 81}]},
+        {"ports": [{"name": "evil", "port": 81}]},
+        {"externalIPs": ["192.0.2.7"]},
+        {"sessionAffinity": "ClientIP", "publishNotReadyAddresses": True},
+    ],
+    ids=["another number", "one more port", "another port", "a field of others", "other values"],
+)
+def test_what_others_add_to_a_copy_is_taken_away(site: Site, servers: Servers, space: str, change: Json) -> None:
+    """Server-side apply alone leaves ports of others in the list, or is refused because of them."""
+    servers.federation.create(SERVICES, service("web", ports=[{"name": "http", "port": 80}]), namespace=space)
+    in_sync(servers, space, "web")
+
+    def spec() -> Json:
+        return normalised(copy(servers, "m1", space, "web")["spec"])  # without what servers allocate
+
+    before = spec()
+    servers.members["m1"].patch(SERVICES, "web", {"spec": change}, namespace=space)
+    until("repaired", lambda: spec() == before)
+    in_sync(servers, space, "web")
+    servers.federation.patch(SERVICES, "web", {"spec": {"ports": [{"name": "new", "port": 90}]}}, namespace=space)
+    until("later change", lambda: [p["port"] for p in copy(servers, "m1", space, "web")["spec"]["ports"]] == [90])
 
 
 def test_a_field_that_is_removed_in_the_federation_is_removed_in_members(

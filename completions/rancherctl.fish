@@ -536,7 +536,7 @@ complete -c rancherctl -n '__rancherctl_at "federation"' -a status -d 'Check the
 complete -c rancherctl -n '__rancherctl_at "federation"' -a services -d 'List federated Services; of one, each member\'s part, and why an address is or is not published.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a drain -d 'Take a member out of the public names; its copies stay, and it gets no new ones.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a undrain -d 'Put a drained member back into the public names.'
-complete -c rancherctl -n '__rancherctl_at "federation"' -a sync -d 'Show which copies of a member would be deleted without a tombstone; --force deletes them.'
+complete -c rancherctl -n '__rancherctl_at "federation"' -a sync -d 'Show what would be deleted without having been deleted in the federation; --force deletes it, once.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -a dns -d 'Show and check the public names of a federation in their zone.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "federation"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'

@@ -12,7 +12,7 @@ from rancherctl.errors import UsageError
 if TYPE_CHECKING:
     from rancherctl.credentials.registry import Access
     from rancherctl.environments.model import Environment
-    from rancherctl.federation.operator.join import Wanted
+    from rancherctl.federation.operator.join_checks import Wanted
 
 CONNECT = """
 import socket, sys
@@ -60,17 +60,19 @@ def preview_join(run: CommandRun, federation: str, member: Environment, options:
     """What a join would write, one line each; PreflightError lists all problems."""
     from rancherctl.cli.api import api
     from rancherctl.federation.operator import join as joining
+    from rancherctl.federation.operator import join_checks
 
     with run.progress(), api(run, federation) as hub, api(run, member.name) as client:
         wanted = _wanted(run, federation, member, options)
         seen = joining.observe(hub, client, federation, member.name)
         joining.check(federation, wanted, seen)
-        return joining.preview(client, federation, wanted, seen)
+        known = [f"warning: {line}" for line in join_checks.warnings(federation, wanted, seen)]
+        return [*known, *joining.preview(client, federation, wanted, seen)]
 
 
 def _wanted(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> Wanted:
     from rancherctl.credentials.user_stores import user_renewal
-    from rancherctl.federation.operator.join import Wanted
+    from rancherctl.federation.operator.join_checks import Wanted
     from rancherctl.net import parse_network
 
     wrong = [text for text in options.addresses if parse_network(text) is None]
@@ -79,7 +81,7 @@ def _wanted(run: CommandRun, federation: str, member: Environment, options: Join
     access: Access = user_renewal(run.settings.dirs, run.say).registry.load(member.name)
     return Wanted(
         member.name,
-        (access.server,),
+        tuple(dict.fromkeys((access.server, *(f"https://{target}" for target in access.targets)))),
         access.ca,
         {**member.labels, **options.labels},
         tuple(options.addresses),
@@ -90,18 +92,29 @@ def _wanted(run: CommandRun, federation: str, member: Environment, options: Join
 
 
 def _reachable(run: CommandRun, federation: Environment) -> Callable[[str], str]:
-    """Asks the federation's first control-plane host whether it can connect to an API."""
+    """Asks a control-plane host of the federation, the first that can be reached, whether it can connect to an API."""
+    from functools import cache
+
+    from rancherctl.errors import UnreachableError
     from rancherctl.hosts.command import command
     from rancherctl.kube.http.tls import ApiEndpoint
     from rancherctl.text import last_line
 
-    host = federation.with_role("controlplane")[0]
+    hosts = federation.with_role("controlplane")
 
+    @cache
     def ask(server: str) -> str:
         _, name, port, _ = ApiEndpoint(server).parts()
         argv = command("/usr/bin/python3", "-I", "-c", CONNECT, name, str(port), timeout=20)
         with run.connections() as connections:
-            done = connections.transport(host).run(argv, check=False)
+            for host in hosts:
+                try:
+                    done = connections.transport(host).run(argv, check=False)
+                except UnreachableError:
+                    if host is hosts[-1]:
+                        raise
+                else:
+                    break
         return "" if done.ok else last_line(done.stderr, "no connection")
 
     return ask

@@ -26,7 +26,7 @@ from rancherctl.federation.topology import topology
 from rancherctl.federation.vantage_link import VantageLink
 from rancherctl.federation.wanted import unpublished
 from rancherctl.federation.worker import MemberWorker
-from rancherctl.federation.zone_report import ADOPT, REQUESTS
+from rancherctl.federation.zone_report import ADOPT, FORCE, REQUESTS
 from rancherctl.kube import client, objects
 from rancherctl.kube.client import CONFIGMAPS, SECRETS, Json
 from rancherctl.kube.objects import Secret
@@ -153,6 +153,9 @@ class Hub:
         for name in sorted(name for name, what in stored.data.items() if what == ADOPT):
             log.info("adopting the records of %s, as requested", name)
             self._names.adopt(name)
+        if FORCE in stored.data.values():
+            log.info("deleting the names that belong to nothing, as requested")
+            self._names.force()
         done = {"metadata": {"resourceVersion": stored.meta.resource_version}, "data": dict.fromkeys(stored.data)}
         self._api.patch(CONFIGMAPS, REQUESTS, done, namespace=FEDERATION_CONTROLLER)
 
@@ -333,7 +336,8 @@ def _synced(member: Member) -> Condition:
         return Condition("Synced", "Unknown", "NotSeen")
     if view.held:
         why = (
-            f"{plural(len(view.held), 'copy', 'copies')} would go without having been deleted: "
+            f"{plural(len(view.held), 'copy', 'copies')} would go without having been deleted "
+            f"({and_more([str(i) for i in sorted(view.held)], shown=20)}): "
             f"rancherctl federation sync --force {member.name} carries it out"
         )
         return Condition("Synced", "False", "Held", why)

@@ -13,28 +13,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from rancherctl.names import MAX_NAME, is_dns_label, is_dns_name
+from rancherctl.names import MAX_NAME, is_dns_name
 from rancherctl.text import quoted
 
 MARKER_LABEL: Final = "_rancherctl"
 MAX_PUBLISHED: Final = MAX_NAME - len(MARKER_LABEL) - 1
 """Characters of a public name without its final dot: its marker is one label longer."""
-MAX_FEDERATION: Final = 41
-"""Characters of a federation's name: ``rancherctl-federation-NAME`` is a namespace."""
-RESERVED: Final = frozenset({"svc", "pod", "local", "cluster"})
-"""Names that a federation may not have: they are labels of every cluster's own names."""
 _SVC: Final = "svc"
-
-
-def federation_problem(name: str) -> str:
-    """Why ``name`` cannot be the name of a federation; "" if it can."""
-    if not is_dns_label(name):
-        return f"{quoted(name)} is not a valid DNS label (lower-case letters, digits and hyphens)"
-    if len(name) > MAX_FEDERATION:
-        return f"{quoted(name)} has {len(name)} characters, at most {MAX_FEDERATION} are allowed"
-    if name in RESERVED:
-        return f"{quoted(name)} is reserved: names of Services in a cluster contain it"
-    return ""
 
 
 def rung_suffix(federation: str, suffix: str, region: str | None = None, zone: str | None = None) -> str:

@@ -196,6 +196,10 @@ class PublicDns:
         """Take over the unmarked records of a wanted name."""
         self.publisher.adopt(name)
 
+    def force(self) -> None:
+        """Delete, once, the names of objects that the federation no longer has."""
+        self.publisher.force()
+
     def _write_report(self) -> None:
         """Store what command lines show, if it has changed."""
         text = to_json(self._settings.zone, self.publisher.state())

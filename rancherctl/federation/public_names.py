@@ -44,6 +44,9 @@ class Names(Protocol):
     def adopt(self, name: str, /) -> None:
         """Take over the records of others at a wanted name."""
 
+    def force(self) -> None:
+        """Delete, once, the names of objects that the federation no longer has."""
+
     def settled(self, key: str, /) -> bool:
         """Whether a deleted Service may go: no name is left, or its tombstone is saved."""
 
@@ -88,6 +91,9 @@ class NoNames:
 
     def adopt(self, _name: str, /) -> None:
         """No name is wanted."""
+
+    def force(self) -> None:
+        """There are no names."""
 
     def settled(self, _key: str, /) -> bool:
         """Nothing was published."""

@@ -13,8 +13,9 @@ from rancherctl.federation.zone_plan import Finding
 REPORT: Final = "dns-state"
 """The ConfigMap with the report."""
 REQUESTS: Final = "dns-requests"
-"""The ConfigMap in which command lines ask for something: name → ADOPT."""
+"""The ConfigMap in which command lines ask for something: name → ADOPT, zone → FORCE."""
 ADOPT: Final = "adopt"
+FORCE: Final = "delete-orphans"
 MAX_NAMES: Final = 4000
 """More names do not fit into a ConfigMap."""
 

@@ -20,7 +20,9 @@ from rancherctl.errors import AuthError, NotFoundError, RancherctlError, Unreach
 from rancherctl.federation.dns_state import PublishedName
 from rancherctl.federation.inventory import MemoryInventory
 from rancherctl.federation.names import fence_name
+from rancherctl.federation.operator.delegation import system_resolver
 from rancherctl.federation.operator.dns import verify
+from rancherctl.federation.operator.zone_check import check_zone
 from rancherctl.federation.ownership import Epoch, Marker, NameState
 from rancherctl.federation.providers.base import Fence, NameChange, Outcome, Result
 from rancherctl.federation.providers.faults import ServerError
@@ -313,3 +315,41 @@ def test_verify_names_the_server_that_is_behind(bind: PublicDns, tmp_path: Path)
         assert "does not accept connections" in checks[away].problem
     finally:
         behind.stop()
+
+
+def test_before_a_federation_is_created_all_that_is_wrong_with_its_zone_is_said(
+    bind: PublicDns, tmp_path: Path
+) -> None:
+    """A zone that does not exist, a wrong key, a clock that differs, a server that is off: no write, one answer."""
+    other = PublicDns(tmp_path / "other")
+    other.start()
+    try:
+        off, before = f"127.0.0.1:{free_port()}", bind.dig(ZONE, "SOA")
+        good = check_zone(ZONE, [bind.address, off], bind.key)
+        assert (good.problems, good.nameservers) == ((), (f"ns1.{ZONE}.", f"ns2.{ZONE}."))
+        assert [f"{off} does not accept connections" in note for note in good.notes] == [True]
+        missing = check_zone("nosuch.example", [bind.address], bind.key)
+        assert "does not serve zone nosuch.example" in missing.problems[0]
+        wrong = check_zone(ZONE, [bind.address, other.address], other.key)
+        assert ["the secret of key acme-256 is not the server's" in problem for problem in wrong.problems] == [True]
+        assert bind.dig(ZONE, "SOA") == before
+    finally:
+        other.stop()
+
+
+def test_a_clock_that_differs_is_said_before_a_federation_is_created(
+    bind: PublicDns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    monkeypatch.setattr("dns.message.time.time", lambda: now() - 400)
+    (problem,) = check_zone(ZONE, [bind.address], bind.key).problems
+    assert "refuses the time of the signature" in problem
+    assert "set both clocks" in problem
+
+
+def test_the_resolver_says_who_serves_a_zone(bind: PublicDns) -> None:
+    resolve = system_resolver("127.0.0.1", bind.port)
+    assert sorted(resolve(f"{ZONE}.")) == [f"ns1.{ZONE}.", f"ns2.{ZONE}."]
+    assert resolve(f"nosuch.{ZONE}.") == ()
+    with pytest.raises(UnreachableError, match="does not answer"):
+        system_resolver("127.0.0.1", free_port())(f"{ZONE}.")

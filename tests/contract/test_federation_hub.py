@@ -21,7 +21,7 @@ from rancherctl.federation.hub import SPEC, Hub, HubOptions
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join as joining
 from rancherctl.federation.operator import leave as leaving
-from rancherctl.federation.operator.join import Wanted
+from rancherctl.federation.operator.join_checks import Wanted
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json, Resource
 from rancherctl.kube.rest import RestClient

@@ -30,7 +30,7 @@ from rancherctl.federation.cluster import CLUSTERS
 from rancherctl.federation.hub import SPEC, Hub, HubOptions
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join, leave, member_objects, overview
-from rancherctl.federation.operator.join import Wanted
+from rancherctl.federation.operator.join_checks import Wanted
 from rancherctl.kube import apply as kube
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json

@@ -12,13 +12,27 @@ import pytest
 from rancherctl.contract import FEDERATION_CONTROLLER
 from rancherctl.federation.hub import SPEC, Hub, HubOptions
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.public_names import NoNames
+from rancherctl.federation.zone_report import FORCE, REQUESTS
 from rancherctl.kube.cache import Cache
+from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.rest import RestClient
+from rancherctl.kube.snapshot import Snapshot
 from tests.fakes.kube import FakeApi
 from tests.fakes.member_api import CLUSTERS, NAMESPACES, MemberApi, cluster_json, secret_json
 from tests.fakes.ports import free_port
 
 GIVE_UP = 60.0
+
+
+class ForcedNames(NoNames):
+    """Counts requests to delete names that belong to nothing."""
+
+    def __init__(self) -> None:
+        self.forced = 0
+
+    def force(self) -> None:
+        self.forced += 1
 
 
 class Site:
@@ -28,6 +42,7 @@ class Site:
         api.store.put(NAMESPACES, "", {"metadata": {"name": "kube-system", "uid": "fed-uid"}})
         api.store.put("/api/v1/secrets", FEDERATION_CONTROLLER, secret_json("m1"))
         api.store.put(CLUSTERS, "", cluster_json("m1", *servers))
+        self.names = ForcedNames()
         self.client, self.wake = RestClient(api.url), threading.Event()
         options = HubOptions(
             leading=lambda: True,
@@ -35,6 +50,7 @@ class Site:
             wake=self.wake.set,
             clock=time.monotonic,
             now=lambda: "2026-11-29T00:00:00Z",
+            names=lambda _: self.names,
         )
         self.hub = Hub(self.client, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
         self.cache = Cache(self.client, SPEC.tables, lambda _: self.wake.set())
@@ -85,3 +101,21 @@ def test_the_next_server_is_used_after_failed_checks(site: Site, member: MemberA
         site.wake.wait(0.5)
         site.wake.clear()
     assert "controller" in member.issued
+
+
+def test_a_request_to_delete_what_belongs_to_nothing_is_carried_out_once(site: Site) -> None:
+    """The request of ``federation sync ZONE --force``."""
+    body = {"metadata": {"name": REQUESTS}, "data": {"acme.example": FORCE}}
+    site.client.create(CONFIGMAPS, body, namespace=FEDERATION_CONTROLLER)
+    key = f"{FEDERATION_CONTROLLER}/{REQUESTS}"
+
+    def requested(snapshot: Snapshot) -> bool:
+        stored = snapshot.table("configmaps").items.get(key)
+        return stored is not None and bool(stored.data)
+
+    assert site.cache.wait(requested, GIVE_UP)
+    site.look()
+    assert site.names.forced == 1
+    assert site.cache.wait(lambda snapshot: not requested(snapshot), GIVE_UP)
+    site.look()
+    assert site.names.forced == 1

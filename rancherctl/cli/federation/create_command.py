@@ -102,6 +102,7 @@ def create(
     else:
         missing = "name of the federation" if not name else "zone of the federation"
         raise UsageError(f"missing {missing}", hint="rancherctl federation create NAME --host … --zone DOMAIN …")
+    _check_zone(run, environment, key)
     create_environment(run, environment, bundle, timeout, dry_run=dry_run, wait=not no_wait)
     if key is not None and not dry_run:
         _store_key(run, environment, key)
@@ -115,6 +116,29 @@ def _settings(zone: str, provider: str, servers: list[str] | tuple[str, ...]) ->
     if provider not in PROVIDERS:
         raise UsageError(f"--provider must be {' or '.join(PROVIDERS)}, not {provider!r}")
     return FederationSettings(zone.lower().rstrip("."), provider, tuple(servers))
+
+
+def _check_zone(run: CommandRun, environment: Environment, key: TsigKey | None) -> None:
+    """Refuse a zone that its servers do not serve, and a key that they refuse; say what could not be checked."""
+    from rancherctl.errors import PreflightError
+    from rancherctl.federation.operator.delegation import delegation, system_resolver
+    from rancherctl.federation.operator.zone_check import check_zone
+
+    federation = environment.federation
+    if federation is None or federation.provider != "rfc2136":
+        return
+    found = check_zone(federation.zone, federation.servers, key)
+    if found.problems:
+        raise PreflightError(
+            f"the names of {environment.name} cannot be published in {federation.zone}",
+            found.problems,
+            hint="nothing was changed",
+        )
+    notes = list(found.notes)
+    if found.nameservers and (problem := delegation(federation.zone, found.nameservers, system_resolver())):
+        notes.append(problem)
+    for note in notes:
+        run.say(f"warning: {note}")
 
 
 def _key(file: str) -> TsigKey | None:

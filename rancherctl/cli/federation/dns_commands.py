@@ -86,6 +86,8 @@ def adopt(
 def verify(federation: FederationOption = "", output: OutputOption = None) -> None:
     """Ask every name server of the zone for the published names: exit code 1 if one is behind or silent.
 
+    Also says if the zone is not delegated to its name servers, as the resolver of this machine sees it.
+
     \b
     Examples:
       rancherctl federation dns verify
@@ -93,6 +95,7 @@ def verify(federation: FederationOption = "", output: OutputOption = None) -> No
     """
     from rancherctl.cli.api import api
     from rancherctl.federation.operator import dns
+    from rancherctl.federation.operator.delegation import delegation, system_resolver
     from rancherctl.output.federation_dns import server_listing
 
     run = current(output=output)
@@ -100,4 +103,7 @@ def verify(federation: FederationOption = "", output: OutputOption = None) -> No
     settings = run.known().read(name).federation
     with api(run, name) as client:
         report = dns.read(client)
-    run.show(server_listing(dns.verify(report, settings.servers if settings else ())))
+    servers = settings.servers if settings else ()
+    if problem := delegation(report.zone, dns.nameservers(f"{report.zone}.", servers), system_resolver()):
+        run.say(f"warning: {problem}")
+    run.show(server_listing(dns.verify(report, servers)))

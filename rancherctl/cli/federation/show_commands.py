@@ -9,6 +9,10 @@ import typer
 from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.options import OutputOption
+from rancherctl.text import plural
+
+if TYPE_CHECKING:
+    from rancherctl.kube.client import KubeClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,36 +144,61 @@ def _suspend(member: str, federation: str, output: str | None, *, suspended: boo
 
 
 def sync(
-    member: MemberArgument,
+    member: Annotated[str, typer.Argument(metavar="MEMBER|ZONE", help="A member, or the federation's public zone.")],
     force: Annotated[bool, typer.Option("--force", help="Carry out the deletes that are held, once.")] = False,
     federation: FederationOption = "",
     output: OutputOption = None,
 ) -> None:
-    """Show which copies of a member would be deleted without a tombstone; --force deletes them.
+    """Show what would be deleted without having been deleted in the federation; --force deletes it, once.
 
     Many copies that would go at once, although their Services were not deleted, are held: a wrong label of a member
-    looks the same.
+    looks the same. Of the zone, names stay whose Services the federation no longer has.
 
     \b
     Examples:
       rancherctl federation sync frankfurt
       rancherctl federation sync frankfurt --force
+      rancherctl federation sync acme.example --force
     """
+    from rancherctl.cli.api import api
+
+    run = current(output=output)
+    name = federation_name(run, federation)
+    settings = run.known().read(name).federation
+    with api(run, name) as client:
+        if settings is not None and member.lower().rstrip(".") == settings.zone:
+            _sync_zone(run, client, settings.zone, force=force)
+        else:
+            _sync_member(run, client, member, force=force)
+
+
+def _sync_member(run: CommandRun, client: KubeClient, member: str, *, force: bool) -> None:
     from datetime import UTC, datetime
 
-    from rancherctl.cli.api import api
     from rancherctl.federation.cluster import CLUSTERS, SYNC_ANNOTATION
     from rancherctl.federation.operator import overview
 
-    run = current(output=output)
-    with api(run, federation_name(run, federation)) as client:
-        found = overview.read(client).member(member)
-        held = next((line for line in overview.problems(found) if line.startswith("Held")), "")
-        if not held:
-            run.say(f"{member}: nothing is held")
-            return
-        run.say(f"{member}: {held}")
-        if force:
-            note = {SYNC_ANNOTATION: datetime.now(UTC).isoformat(timespec="seconds")}
-            client.patch(CLUSTERS, member, {"metadata": {"annotations": note}})
-            run.say(f"{member}: the copies are being deleted")
+    found = overview.read(client).member(member)
+    held = next((line for line in overview.problems(found) if line.startswith("Held")), "")
+    if not held:
+        run.say(f"{member}: nothing is held")
+        return
+    run.say(f"{member}: {held}")
+    if force:
+        note = {SYNC_ANNOTATION: datetime.now(UTC).isoformat(timespec="seconds")}
+        client.patch(CLUSTERS, member, {"metadata": {"annotations": note}})
+        run.say(f"{member}: the copies are being deleted")
+
+
+def _sync_zone(run: CommandRun, client: KubeClient, zone: str, *, force: bool) -> None:
+    from rancherctl.federation.operator import dns
+
+    orphans = dns.read(client).orphans
+    if not orphans:
+        run.say(f"{zone}: no name belongs to nothing")
+        return
+    for finding in orphans:
+        run.say(f"{finding.name}: {finding.why}")
+    if force:
+        deleted = dns.delete_orphans(client)
+        run.say(f"{zone}: deleted {plural(len(deleted), 'name')}")

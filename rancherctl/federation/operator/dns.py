@@ -13,7 +13,7 @@ from rancherctl.federation.providers import transfer
 from rancherctl.federation.providers.exchange import Exchange
 from rancherctl.federation.providers.faults import Server
 from rancherctl.federation.vantage import KEY
-from rancherctl.federation.zone_report import ADOPT, REPORT, REQUESTS, ZoneReport, from_json
+from rancherctl.federation.zone_report import ADOPT, FORCE, REPORT, REQUESTS, ZoneReport, from_json
 from rancherctl.kube.client import CONFIGMAPS, KubeClient
 from rancherctl.polling import poll_until
 from rancherctl.text import did_you_mean
@@ -67,17 +67,36 @@ def adopt(client: KubeClient, name: str, *, timeout: float = 30.0) -> None:
         raise NotFoundError(f"{wanted} is not a name that the federation wants and others have", hint=hint)
     if "without our marker" not in conflicts[wanted].why:
         raise ConflictError(f"{wanted} cannot be adopted", why=conflicts[wanted].why)
-    body = {"data": {wanted: ADOPT}}
-    try:
-        client.patch(CONFIGMAPS, REQUESTS, body, namespace=FEDERATION_CONTROLLER)
-    except NotFoundError:
-        metadata = {"name": REQUESTS, "namespace": FEDERATION_CONTROLLER}
-        client.create(CONFIGMAPS, {"metadata": metadata, **body}, namespace=FEDERATION_CONTROLLER)
+    _request(client, wanted, ADOPT)
     done = poll_until(lambda: wanted in {n.name for n in read(client).names}, timeout)
     if not done:
         raise TimeoutExceededError(
             f"{wanted} was not adopted within {timeout:g} s", hint="see: rancherctl federation dns diff"
         )
+
+
+def delete_orphans(client: KubeClient, *, timeout: float = 30.0) -> tuple[str, ...]:
+    """Let the federation delete the names that belong to nothing, once; waits until it has, and returns them."""
+    report = read(client)
+    orphans = tuple(finding.name for finding in report.orphans)
+    if orphans:
+        _request(client, report.zone, FORCE)
+        left = frozenset(orphans)
+        if not poll_until(lambda: not left & {finding.name for finding in read(client).orphans}, timeout):
+            raise TimeoutExceededError(
+                f"the names were not deleted within {timeout:g} s", hint="see: rancherctl federation dns diff"
+            )
+    return orphans
+
+
+def _request(client: KubeClient, name: str, what: str) -> None:
+    """Ask the federation's process for something."""
+    body = {"data": {name: what}}
+    try:
+        client.patch(CONFIGMAPS, REQUESTS, body, namespace=FEDERATION_CONTROLLER)
+    except NotFoundError:
+        metadata = {"name": REQUESTS, "namespace": FEDERATION_CONTROLLER}
+        client.create(CONFIGMAPS, {"metadata": metadata, **body}, namespace=FEDERATION_CONTROLLER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +115,14 @@ def verify(report: ZoneReport, servers: Sequence[str]) -> list[ServerCheck]:
     zone = f"{report.zone}."
     checks = [_check(zone, text, Server.parse(text), report.names) for text in servers]
     asked = {Server.parse(text).host for text in servers}
-    for name, address in sorted(_nameservers(zone, servers).items()):
+    for name, address in sorted(nameservers(zone, servers).items()):
         if address not in asked:
             checks.append(_check(zone, name, Server(address), report.names))
     return checks
 
 
-def _nameservers(zone: str, servers: Sequence[str]) -> Mapping[str, str]:
-    """Name → address of the zone's name servers, as the first server that answers has them."""
+def nameservers(zone: str, servers: Sequence[str]) -> Mapping[str, str]:
+    """Name → address of the name servers of a zone (absolute), as the first server that answers has them."""
     import dns.message
 
     for text in servers:

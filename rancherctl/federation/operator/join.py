@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rancherctl.change import Plan
@@ -18,14 +16,14 @@ from rancherctl.contract import (
     FEDERATION_CONTROLLER,
     FEDERATION_LABEL,
     FEDERATION_NAMESPACE_PREFIX,
-    FEDERATION_UID_ANNOTATION,
     PUBLIC_ADDRESS_ANNOTATION,
 )
 from rancherctl.errors import NotFoundError, PreflightError, RancherctlError, TimeoutExceededError
-from rancherctl.events import Emit, ignore
+from rancherctl.events import Emit, Event, ignore
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import ADDRESSES_ANNOTATION, CLUSTERS, Cluster, cluster
 from rancherctl.federation.operator import member_objects
+from rancherctl.federation.operator.join_checks import Seen, Wanted, problems, unreachable, warnings
 from rancherctl.federation.operator.rights_check import Need, missing, needs
 from rancherctl.kube import apply as kube
 from rancherctl.kube.client import NAMESPACES, NODES, SECRETS, Json, KubeClient
@@ -34,40 +32,6 @@ from rancherctl.text import plural
 
 MANAGER: Final = "rancherctl"
 DEFAULT_NAMESPACE: Final = "default"
-OLDEST: Final = (1, 30)
-"""The first Kubernetes with ValidatingAdmissionPolicies, which narrow the rights of a federation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What joins: the ``name`` of the member and its API as the federation is to reach it.
-
-    ``labels`` and ``addresses`` () = those of an earlier join, or none and those of the member's hosts;
-    ``removed_labels``: keys that an earlier join has written and the member no longer has.
-    ``reachable``: asks the federation's host whether it can connect; "" or why not.
-    """
-
-    name: str
-    servers: tuple[str, ...]
-    ca: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    addresses: tuple[str, ...] = ()
-    open_default: bool = True
-    reachable: Callable[[str], str] = lambda _: ""
-    removed_labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What both APIs say before anything is changed."""
-
-    federation_uid: str
-    member_uid: str
-    namespaces: Mapping[str, Json]
-    clusters: Mapping[str, Cluster]
-    addresses: tuple[str, ...]
-    version: str = ""
-    missing: tuple[str, ...] = ()
 
 
 def uid(client: KubeClient) -> str:
@@ -98,9 +62,14 @@ def observe(hub: KubeClient, member: KubeClient, federation: str, name: str) -> 
         namespaces,
         {c.meta.name: c for c in found},
         _addresses(nodes),
-        str(json.loads(member.raw("GET", "/version")).get("gitVersion", "")),
+        _version(member),
         tuple(_missing(hub, member, federation, federation_uid, name)),
+        _version(hub),
     )
+
+
+def _version(client: KubeClient) -> str:
+    return str(json.loads(client.raw("GET", "/version")).get("gitVersion", ""))
 
 
 def _missing(hub: KubeClient, member: KubeClient, federation: str, federation_uid: str, name: str) -> list[str]:
@@ -129,60 +98,6 @@ def _addresses(nodes: Sequence[Json]) -> tuple[str, ...]:
     return tuple(sorted(set(out)))
 
 
-def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
-    """Everything that prevents the join, one line each. Pure but for ``wanted.reachable``."""
-    out = []
-    own = tokens.member_namespace(federation)
-    if seen.member_uid == seen.federation_uid:
-        return [f"{wanted.name} is the federation itself: it cannot be its own member"]
-    for name, found in seen.clusters.items():
-        if found.status.get("uid") == seen.member_uid and name != wanted.name:
-            out.append(f"this environment is already the member {name} of {federation}")
-    known = seen.clusters.get(wanted.name)
-    if known is not None and known.status.get("uid") not in (None, "", seen.member_uid):
-        out.append(f"the member {wanted.name} of {federation} is another environment (uid {known.status.get('uid')})")
-    if known is not None and known.meta.deleting:
-        out.append(f"the member {wanted.name} is just leaving: wait until rancherctl federation ls shows it no more")
-    others = [n for n in seen.namespaces if n.startswith(FEDERATION_NAMESPACE_PREFIX) and n != own]
-    for other in others:
-        name = other.removeprefix(FEDERATION_NAMESPACE_PREFIX)
-        out.append(f"{wanted.name} is a member of the federation {name}: it must leave that one first")
-    if own in seen.namespaces and seen.namespaces[own]["metadata"].get("deletionTimestamp"):
-        out.append(f"the namespace {own} there is still being removed: wait until it is gone")
-    elif own in seen.namespaces:
-        mark = (seen.namespaces[own]["metadata"].get("annotations") or {}).get(FEDERATION_UID_ANNOTATION, "")
-        if mark != seen.federation_uid:
-            out.append(
-                f"the namespace {own} there belongs to an older federation with this name (uid {mark or 'unknown'}): "
-                f"kubectl delete namespace {own}"
-            )
-    if federation in seen.namespaces:
-        out.append(
-            f"{wanted.name} has a namespace called {federation}: names of the federation would mean its Services"
-        )
-    out += seen.missing
-    if (found_version := _minor(seen.version)) is not None and found_version < OLDEST:
-        out.append(
-            f"{wanted.name} runs Kubernetes {seen.version}: members need {OLDEST[0]}.{OLDEST[1]} or newer, "
-            "whose admission policies narrow what a federation may do"
-        )
-    if not wanted.servers:
-        out.append("no address of the member's API is known")
-    out += [
-        f"the federation's host cannot reach {server}: {why}; open the way, or set spec.api.address of "
-        f"{wanted.name} to an address that it can reach"
-        for server in wanted.servers
-        if (why := wanted.reachable(server))
-    ]
-    return out
-
-
-def _minor(version: str) -> tuple[int, int] | None:
-    """``v1.36.3`` → (1, 36); None if it is not a version."""
-    match = re.match(r"v?(\d+)\.(\d+)", version)
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def check(federation: str, wanted: Wanted, seen: Seen) -> None:
     """PreflightError with all problems."""
     found = problems(federation, wanted, seen)
@@ -208,11 +123,11 @@ def cluster_object(wanted: Wanted, seen: Seen) -> Json:
     trusted = wanted.ca.encode()
     if known is not None and trusted.strip() in known.ca:
         trusted = known.ca  # the federation follows the member's authorities: it may trust a newer one, too
-    kept_labels = known.meta.labels if known is not None else {}
-    labels = {k: v for k, v in kept_labels.items() if k not in wanted.removed_labels} | dict(wanted.labels)
+    labels = {**(known.meta.labels if known is not None else {}), **wanted.labels}
+    before, away = known.servers if known is not None else (), unreachable(wanted)
     spec: dict[str, Any] = {
         "mode": "Push",
-        "servers": list(wanted.servers),
+        "servers": [server for server in wanted.servers if server in before or server not in away],
         "caBundle": base64.b64encode(trusted).decode(),
         "credentials": {"secretRef": {"name": secret_name(wanted.name)}},
         "kinds": list(member_objects.KINDS),
@@ -233,6 +148,8 @@ def join(
     """Check, then join; whether anything was changed. ``renew``: issue a new credential in any case."""
     seen = observe(hub, member, federation, wanted.name)
     check(federation, wanted, seen)
+    for line in warnings(federation, wanted, seen):
+        emit(Event("join", line, wanted.name, level="warning"))
     todo = plan(member, federation, seen)
     kube.apply(member, todo, member_objects.inventory(federation), emit=emit)
     changed = bool(todo)

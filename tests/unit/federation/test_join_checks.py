@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from rancherctl.federation.cluster import cluster
 from rancherctl.federation.operator import member_objects
-from rancherctl.federation.operator.join import Seen, Wanted, problems
+from rancherctl.federation.operator.join import cluster_object
+from rancherctl.federation.operator.join_checks import Seen, Wanted, problems, warnings
 from rancherctl.federation.operator.rights_check import Need, needs
 
 SEEN = Seen("fed-uid", "member-uid", {"default": {"metadata": {"name": "default"}}}, {}, (), "v1.36.3")
@@ -56,3 +58,32 @@ def test_needed_rights_are_those_of_the_objects() -> None:
     assert Need("patch", "admissionregistration.k8s.io", "validatingadmissionpolicybindings") in found
     assert Need("create", "", "secrets", "rancherctl-federation-acme") in found
     assert str(Need("create", "apps", "deployments", "shop")) == "create deployments.apps in shop"
+
+
+def test_other_minors_are_a_warning() -> None:
+    older = replace(SEEN, version="v1.34.2", federation_version="v1.36.3")
+    assert problems("acme", WANTED, older) == []
+    (line,) = warnings("acme", WANTED, older)
+    assert "m1 runs Kubernetes v1.34.2, the federation acme v1.36.3" in line
+    assert warnings("acme", WANTED, replace(older, version="v1.36.1")) == []
+
+
+def test_one_server_that_can_be_reached_is_enough() -> None:
+    """The others are named, and left out of the Cluster unless an earlier join has put them there."""
+    servers = ("https://203.0.113.7:6443", "https://203.0.113.8:6443")
+    one_is_off = replace(WANTED, servers=servers, reachable=lambda s: "No route to host" if ".7:" in s else "")
+    assert problems("acme", one_is_off, SEEN) == []
+    (line,) = warnings("acme", one_is_off, SEEN)
+    assert "cannot reach https://203.0.113.7:6443 of m1: No route to host" in line
+    assert cluster_object(one_is_off, SEEN)["spec"]["servers"] == [servers[1]]
+    known = cluster({"metadata": {"name": "m1"}, "spec": {"servers": list(servers)}})
+    again = replace(SEEN, clusters={"m1": known})
+    assert cluster_object(one_is_off, again)["spec"]["servers"] == list(servers)
+
+
+def test_if_no_server_can_be_reached_each_is_named() -> None:
+    servers = ("https://203.0.113.7:6443", "https://203.0.113.8:6443")
+    off = replace(WANTED, servers=servers, reachable=lambda _: "No route to host")
+    found = problems("acme", off, SEEN)
+    assert [server in line for server, line in zip(servers, found, strict=True)] == [True, True]
+    assert warnings("acme", off, SEEN) == []

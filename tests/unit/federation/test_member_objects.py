@@ -11,7 +11,8 @@ import pytest
 from rancherctl.contract import FEDERATION_UID_ANNOTATION
 from rancherctl.errors import InvalidInputError, PreflightError
 from rancherctl.federation.cluster import Cluster
-from rancherctl.federation.operator.join import Seen, Wanted, check, problems
+from rancherctl.federation.operator.join import check
+from rancherctl.federation.operator.join_checks import Seen, Wanted, problems
 from rancherctl.federation.providers.tsig import key_of, parse_key, secret_object
 from rancherctl.kube.objects import Meta
 

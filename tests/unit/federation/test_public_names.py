@@ -19,24 +19,6 @@ def test_ladder_has_zone_and_region_before_the_suffix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("svc", "reserved"),
-        ("local", "reserved"),
-        ("Acme", "valid DNS label"),
-        ("a" * 42, "42 characters"),
-        ("a.b", "valid DNS label"),
-    ],
-)
-def test_names_that_a_federation_must_not_have(name: str, part: str) -> None:
-    assert part in names.federation_problem(name)
-
-
-def test_an_ordinary_name_of_a_federation_is_accepted() -> None:
-    assert names.federation_problem("a" * 41) == ""
-
-
-@pytest.mark.parametrize(
     ("text", "result"),
     [
         ("www.acme.example", "www.acme.example."),

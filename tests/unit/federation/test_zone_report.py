@@ -10,7 +10,7 @@ from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.federation.dns_state import DnsState, PublishedName
 from rancherctl.federation.operator import dns
 from rancherctl.federation.zone_plan import Finding
-from rancherctl.federation.zone_report import REQUESTS, from_json, to_json
+from rancherctl.federation.zone_report import FORCE, REQUESTS, from_json, to_json
 
 WEB = PublishedName("web.acme.example", "service/default/web", ("A 203.0.113.1 203.0.113.2", "AAAA 2001:db8::1"))
 STATE = DnsState(
@@ -53,7 +53,7 @@ def test_rows_have_one_record_set_each_and_differences_a_state() -> None:
 
 
 class _Client:
-    """ConfigMaps by name; the federation adopts what it is asked for at the next read."""
+    """ConfigMaps by name; the federation does what it is asked for at the next read."""
 
     def __init__(self) -> None:
         self.stored: dict[str, dict[str, str]] = {"dns-state": {"content": to_json("acme.example", STATE)}}
@@ -64,6 +64,8 @@ class _Client:
         if "www.acme.example" in self.stored.get(REQUESTS, {}):
             adopted = PublishedName("www.acme.example", "service/default/web", ("A 203.0.113.1",))
             self.stored["dns-state"]["content"] = to_json("acme.example", DnsState(names=(WEB, adopted)))
+        if self.stored.get(REQUESTS, {}).get("acme.example") == FORCE:
+            self.stored["dns-state"]["content"] = to_json("acme.example", DnsState(names=(WEB,)))
         return {"data": self.stored[name]}
 
     def patch(self, _resource: object, name: str, body: dict[str, Any], **_: object) -> None:
@@ -80,6 +82,15 @@ def test_adopt_asks_the_federation_and_waits() -> None:
     dns.adopt(client, "WWW.acme.example.")  # type: ignore[arg-type]
     assert client.stored[REQUESTS] == {"www.acme.example": "adopt"}
     dns.adopt(client, "www.acme.example")  # type: ignore[arg-type]
+
+
+def test_names_that_belong_to_nothing_are_deleted_on_request_and_named() -> None:
+    client: Any = _Client()
+    assert dns.delete_orphans(client) == ("old.acme.example",)
+    assert client.stored[REQUESTS] == {"acme.example": FORCE}
+    del client.stored[REQUESTS]
+    assert dns.delete_orphans(client) == ()
+    assert REQUESTS not in client.stored
 
 
 def test_only_unmarked_records_at_wanted_names_are_adopted() -> None:

@@ -270,7 +270,7 @@ def quiet(process: Process) -> None:
     """Calls of the DNS provider, and CPU of the process, while nothing changes."""
     names = process.names[-1]
     until("all published", lambda: not names.withdrawn() and not names.publisher.state().pending)
-    time.sleep(3 * PERIOD)  # what has just returned is published, and nobody tells when that is over
+    time.sleep(3 * PERIOD)  # until what has just returned is published
     calls, began, at = process.provider.calls, cpu(), time.monotonic()
     time.sleep(20)
     passed = time.monotonic() - at

@@ -13,7 +13,7 @@ PRIVATE: Final = frozenset({"example", "test", "invalid", "localhost", "internal
 TIMEOUT: Final = 5.0
 """Seconds for the resolver's answer."""
 Resolve = Callable[[str], Collection[str]]
-"""The name servers of a zone, absolute names; empty if there is no such zone. Raises UnreachableError."""
+"""The name servers of a zone, absolute names; empty if the zone does not exist. Raises UnreachableError."""
 
 
 def delegation(zone: str, own: Collection[str], resolve: Resolve) -> str:
@@ -30,7 +30,7 @@ def delegation(zone: str, own: Collection[str], resolve: Resolve) -> str:
     except UnreachableError as error:
         return f"the delegation of zone {zone} could not be checked: {error}"
     if not found:
-        return f"zone {zone} is not delegated, so that nobody outside finds its names: {add}"
+        return f"zone {zone} is not delegated, so that resolvers elsewhere do not find its names: {add}"
     if servers and not found & servers:
         return f"zone {zone} is delegated to {_listed(found)}, but its servers are {_listed(servers)}: {add}"
     if more := found - servers:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rancherctl.dns.wire import Update
+from rancherctl.dns.wire import Update, read_answer
 from rancherctl.errors import RancherctlError, UnreachableError
 
 if TYPE_CHECKING:
@@ -112,8 +112,11 @@ class Channel:
         self._number = (self._number + 1) & 0xFFFF
         signed = message.sign(KEY_NAME, self.key.secret, number=self._number, now=int(time.time()))
         self.send(signed.wire)
-        answer = self._parse(self.receive(timeout), signed.number, {self.key.name: self.key}, signed.mac)
-        return dns.rcode.to_text(answer.rcode())
+        wire, key = self.receive(timeout), self.key
+        code = read_answer(wire, signed, KEY_NAME, key.secret, now=int(time.time()))
+        if code is None:
+            code = self._parse(wire, signed.number, {key.name: key}, signed.mac).rcode()
+        return dns.rcode.to_text(dns.rcode.Rcode(code))
 
     def exchange(self, message: dns.message.Message, *, timeout: float | None = None) -> dns.message.Message:
         """Send a message and return its answer; verifies the answer's signature if the message was signed."""

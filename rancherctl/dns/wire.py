@@ -4,7 +4,7 @@ Pure; sources: RFC 1035, 2136, 2782, 8945.
 
 This module writes only what published records need: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV,
 TXT of plain quoted strings. Foreign records that are to be deleted can be anything: dnspython writes those. It also
-reads the answers, and a test parses every message with it.
+reads answers that have another form than the usual one, and a test parses every message with it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ IN, NONE, ANY = 1, 254, 255
 FUDGE = 300
 _TSIG = 250
 _UPDATE = 0x2800
+_MAC_SIZE = 32
 _POINTERS = 0x4000
 _ALGORITHM = "hmac-sha256."
 _STRINGS = re.compile(r'"([^"\\]*)"')
@@ -103,6 +104,48 @@ _RDATA: dict[str, Callable[[str], bytes]] = {
     "SRV": _service,
     "TXT": _strings,
 }
+
+
+def read_answer(wire: bytes, request: Signed, key_name: str, secret: bytes, *, now: int) -> int | None:
+    """The code of the answer to an update (0 = applied) if its signature is right.
+
+    None: the answer has another form than BIND's, or is not right; a general library has to say which.
+    """
+    if len(wire) < 12:
+        return None
+    number, flags, questions, *others = struct.unpack_from("!HHHHHH", wire)
+    at = _after_question(wire, questions)
+    key, algorithm = plain_name(f"{key_name}."), plain_name(_ALGORITHM)
+    head = key + struct.pack("!HHI", _TSIG, ANY, 0)
+    place = (at or 0) + len(head) + 2
+    if at is None or not flags & 0x8000 or number != request.number or others != [0, 0, 1]:
+        return None
+    if wire[at : at + len(head)] != head or wire[place : place + len(algorithm)] != algorithm:
+        return None
+    length = struct.pack("!H", len(wire) - place)
+    place += len(algorithm)
+    if len(wire) != place + 10 + _MAC_SIZE + 6 or wire[at + len(head) : at + len(head) + 2] != length:
+        return None
+    high, low, fudge, size = struct.unpack_from("!HIHH", wire, place)
+    mac = wire[place + 10 : place + 10 + _MAC_SIZE]
+    original, *problems = struct.unpack_from("!HHH", wire, place + 10 + _MAC_SIZE)
+    if size != _MAC_SIZE or problems != [0, 0] or abs(now - (high << 32 | low)) > fudge:
+        return None
+    signed = struct.pack("!H", original) + wire[2:10] + struct.pack("!H", 0) + wire[12:at]
+    variables = key + struct.pack("!HI", ANY, 0) + algorithm + wire[place : place + 8] + struct.pack("!HH", 0, 0)
+    before = struct.pack("!H", len(request.mac)) + request.mac
+    right = hmac.new(secret, before + signed + variables, hashlib.sha256).digest()
+    return flags & 0x0F if hmac.compare_digest(mac, right) else None
+
+
+def _after_question(wire: bytes, questions: int) -> int | None:
+    """The place after the question section; None if it is not at most one question without compression."""
+    at = 12
+    if questions == 1:
+        while at < len(wire) and 0 < wire[at] < 64:
+            at += wire[at] + 1
+        at += 5
+    return at if questions <= 1 and at <= len(wire) and (questions == 0 or wire[at - 5] == 0) else None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import dns.rcode
 import pytest
 
 from rancherctl.dns import host
+from rancherctl.dns.client import Channel
 from rancherctl.dns.reconcile import DnsRole
 from tests.fakes.dns_queries import addresses, ask, settle, values
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, service
@@ -152,3 +153,19 @@ def test_strangers_may_not_read_or_write_zones(named: Named, role: DnsRole, worl
     update.add("evil.cluster.local.", 5, "A", "192.0.2.1")
     assert dns.query.tcp(update, "127.0.0.1", timeout=60, port=named.config.port).rcode() == dns.rcode.REFUSED
     assert ask(named, "evil.cluster.local").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_answers_to_updates_need_no_general_library(
+    named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes as long as the rest of an update."""
+    settle(role, world.snapshot())
+
+    def parse(*_: object) -> None:
+        raise AssertionError("the answer was not read")
+
+    monkeypatch.setattr(Channel, "_parse", parse)
+    world.add(service("late", "10.43.0.77"))
+    role.reconcile(world.snapshot())
+    monkeypatch.undo()
+    assert addresses(named, "late.default.svc.cluster.local") == ["10.43.0.77"]

@@ -6,6 +6,7 @@ import base64
 import time
 
 import dns.message
+import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from rancherctl.dns.apply import Edit, build
 from rancherctl.dns.model import Marker
 from rancherctl.dns.names import address, reverse
-from rancherctl.dns.wire import Update, plain_name
+from rancherctl.dns.wire import Signed, Update, plain_name, read_answer
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 KEY = dns.tsig.Key("rancherctl", base64.b64encode(SECRET).decode(), "hmac-sha256")
@@ -131,3 +132,37 @@ def test_foreign_records_can_be_deleted(name: str, kind: str, rdata: str) -> Non
 def test_an_invalid_type_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="not a valid record type"):
         Update("cluster.local.").clear("a.cluster.local.", bad)
+
+
+def answer(number: int, code: int = 0) -> tuple[bytes, Signed]:
+    """A signed answer as dnspython writes it, and the request."""
+    signed = Update("cluster.local.").sign("rancherctl", SECRET, number=number, now=int(time.time()))
+    found = dns.message.make_response(read(signed.wire))
+    found.set_rcode(dns.rcode.Rcode(code))
+    return found.to_wire(), signed
+
+
+@pytest.mark.parametrize("code", range(11))
+def test_a_signed_answer_has_its_code(code: int) -> None:
+    wire, signed = answer(7, code)
+    assert read_answer(wire, signed, "rancherctl", SECRET, now=int(time.time())) == code
+
+
+def test_an_answer_is_left_to_the_library_if_its_key_time_or_number_differs() -> None:
+    wire, signed = answer(7)
+    now = int(time.time())
+    assert read_answer(wire, signed, "rancherctl", SECRET[::-1], now=now) is None
+    assert read_answer(wire, signed, "other", SECRET, now=now) is None
+    assert read_answer(wire, signed, "rancherctl", SECRET, now=now + 3600) is None
+    assert read_answer(wire, answer(8)[1], "rancherctl", SECRET, now=now) is None
+
+
+@given(st.data())
+def test_no_change_of_an_answer_is_accepted(data: st.DataObject) -> None:
+    wire, signed = answer(7)
+    place = data.draw(st.integers(0, len(wire) * 8 - 1))
+    broken = bytearray(wire)
+    broken[place // 8] ^= 1 << place % 8
+    cut = data.draw(st.integers(0, len(wire) - 1))
+    for bad in (bytes(broken), wire[:cut], wire + b"x", b""):
+        assert read_answer(bad, signed, "rancherctl", SECRET, now=int(time.time())) is None

@@ -123,7 +123,8 @@ def cluster_object(wanted: Wanted, seen: Seen) -> Json:
     trusted = wanted.ca.encode()
     if known is not None and trusted.strip() in known.ca:
         trusted = known.ca  # the federation follows the member's authorities: it may trust a newer one, too
-    labels = {**(known.meta.labels if known is not None else {}), **wanted.labels}
+    kept_labels = known.meta.labels if known is not None else {}
+    labels = {k: v for k, v in kept_labels.items() if k not in wanted.removed_labels} | dict(wanted.labels)
     before, away = known.servers if known is not None else (), unreachable(wanted)
     spec: dict[str, Any] = {
         "mode": "Push",

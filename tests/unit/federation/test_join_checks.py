@@ -87,3 +87,10 @@ def test_if_no_server_can_be_reached_each_is_named() -> None:
     found = problems("acme", off, SEEN)
     assert [server in line for server, line in zip(servers, found, strict=True)] == [True, True]
     assert warnings("acme", off, SEEN) == []
+
+
+def test_labels_that_the_environment_no_longer_has_leave_the_cluster() -> None:
+    known = cluster({"metadata": {"name": "m1", "labels": {"env": "test", "tier": "gold"}}, "spec": {"servers": []}})
+    wanted = replace(WANTED, labels={"zone": "a"}, removed_labels=("env",))
+    found = cluster_object(wanted, replace(SEEN, clusters={"m1": known}))
+    assert found["metadata"]["labels"] == {"tier": "gold", "zone": "a"}

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PROXY_GRACE: Final = 3.0
 """Seconds that kube-proxy may fail, for example while it restarts."""
 CHECK_SECONDS: Final = 4.0
-"""nftables is read again after this time although the kernel has told of no change."""
+"""nftables is read again after this time although the kernel has reported no change."""
 PROC: Final = Path("/proc")
 PROTOCOLS: Final = ("tcp", "udp")
 _Sockets = frozenset[tuple[str, str, int, str, int]]

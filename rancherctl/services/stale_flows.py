@@ -15,7 +15,7 @@ from rancherctl.hosts.transport import Transport
 def forget(transport: Transport, address: str, ports: Iterable[int]) -> None:
     """Let the kernel forget flows to these UDP ports of ``address`` that nothing translates; their next packet is new.
 
-    No flow at all is no error, and neither is a host without the program: its clients wait until they are silent.
+    It succeeds if there are no flows, and on a host without the program: its clients wait until they are silent.
     """
     for port in ports:
         flows = ("-p", "udp", "--orig-dst", address, "--orig-port-dst", str(port), "--reply-src", address)

@@ -41,7 +41,7 @@ def test_only_the_labels_of_the_record_change(api: RestClient) -> None:
     assert {**after["data"], "environment": ""} == {**before["data"], "environment": ""}
     store(api, lambda labels: labels)
     unchanged = api.get(CONFIGMAPS, RECORD, namespace=SYSTEM)["metadata"]["resourceVersion"]
-    assert unchanged == after["metadata"]["resourceVersion"], "nothing to change is no write"
+    assert unchanged == after["metadata"]["resourceVersion"], "nothing is written if nothing changes"
 
 
 def test_a_change_by_somebody_else_meanwhile_is_a_conflict(api: RestClient) -> None:

@@ -103,7 +103,7 @@ def kube_proxy(env: Environment, host: str, version: str) -> Iterator[None]:
 def test_a_udp_client_that_sends_all_the_time_is_answered_once_its_service_is_published(
     shared: Environment, web: str, version: str, measure: Measure
 ) -> None:
-    """Case 77: connection tracking knows the client from before, without translation; nobody has to wait for that."""
+    """Case 77: connection tracking knows the client from before, untranslated; its next packet is answered."""
     serving, asked = shared.lab.hosts()[-1], shared.lab.hosts()[1]
     name, port = f"udp-{version.replace('.', '-')}", 8501
     with (

@@ -51,7 +51,7 @@ def test_the_first_argument_is_a_name_unless_it_is_a_label(
         (["prod", "-"], ["is not a label key"]),
     ],
 )
-def test_all_faults_are_told_at_once(arguments: list[str], words: list[str]) -> None:
+def test_all_faults_are_reported_at_once(arguments: list[str], words: list[str]) -> None:
     with pytest.raises(UsageError) as error:
         parsed(arguments)
     assert all(word in str(error.value) for word in words)

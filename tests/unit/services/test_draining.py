@@ -187,7 +187,7 @@ def test_rules_that_the_leader_asks_for_are_loaded_before_the_address_is_publish
     rules = HostRules("h1", ("10.0.0.1",), tools)
     new = fake.service("a")
     digests = {"default/a": programmed_digest("10.0.0.1", ports_of(new))}
-    assert rules.ensure(snapshot(new, asked=["default/b"]), (), 0.0) == Served(), "there is no such Service"
+    assert rules.ensure(snapshot(new, asked=["default/b"]), (), 0.0) == Served(), "a Service that does not exist"
     assert rules.ensure(snapshot(new, asked=["default/a"]), (), 0.1, ()) == Served({}, digests)
     assert "ip daddr 10.0.0.1 tcp dport 5432" in tools.table
     assert rules.ensure(snapshot(new, asked=["default/a"]), [("tcp", 5432)], 0.2, ()) == Served()

@@ -66,7 +66,7 @@ def test_an_address_is_published_once_its_host_serves_it() -> None:
     assert both.moving == {(KEY, "h2")}, "its kube-proxy is still to come"
 
 
-def test_a_wait_that_lasts_is_told() -> None:
+def test_a_wait_that_lasts_is_reported() -> None:
     hosts, new = fake.roster(1), fake.service("a")
     asked = plan(hosts, new)
     assert asked.memory.next_change(0.0) == QUIET_SECONDS

@@ -145,4 +145,4 @@ def test_nftables_is_read_again_when_the_kernel_tells_of_a_change_or_after_some_
         assert asked() > 0
     finally:
         role.stop()
-    assert asked() > 0, "nobody tells"
+    assert asked() > 0, "the kernel reports nothing"

@@ -70,11 +70,11 @@ def _join(
     try:
         changed = join_member(run, federation, environment, options)
     except RancherctlError as error:
-        what = f"has not joined {federation} yet" if new else f"could not bring its labels to {federation}"
+        what = f"has not joined {federation} yet" if new else f"could not update its labels in {federation}"
         run.say(f"warning: {name} {what}: {error}\n  then: {later}")
         return
     if changed:
-        run.say(f"{name} {f'joined {federation}' if new else f'brought its labels to {federation}'}")
+        run.say(f"{name} {f'joined {federation}' if new else f'updated its labels in {federation}'}")
 
 
 def leave(run: CommandRun, federation: str, name: str, services: str, timeout: float) -> None:

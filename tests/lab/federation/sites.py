@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import dns.message
 import dns.query
@@ -33,7 +33,11 @@ $TTL 300
 @ NS ns1
 ns1 A {address}
 foreign A 192.0.2.99
+foreign TXT "note of others"
 """
+KEY = "/var/lib/acme-dns/acme.key"
+ZONES = {"m1": "a", "m2": "b"}
+"""Of the region eu."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Part:
 class Sites:
     """The environments, and the public name server's address."""
 
+    lab: RunningLab
     acme: Environment
     m1: Environment
     m2: Environment
@@ -63,16 +68,29 @@ class Sites:
     def members(self) -> tuple[Environment, Environment]:
         return self.m1, self.m2
 
+    def ask(self, name: str, kind: str = "A") -> dns.message.Message:
+        """The public name server's answer about a name below the zone."""
+        return dns.query.udp(dns.message.make_query(f"{name}.{ZONE}", kind), self.server, timeout=5)
+
     def public(self, name: str, kind: str = "A") -> list[str]:
         """What the public name server answers: addresses or targets, sorted; [] for NXDOMAIN and no data."""
-        question = dns.message.make_query(f"{name}.{ZONE}", kind)
-        answer = dns.query.udp(question, self.server, timeout=5)
         wanted = dns.rdatatype.from_text(kind)
-        return sorted(str(item) for found in answer.answer if found.rdtype == wanted for item in found)
+        found = [rrset for rrset in self.ask(name, kind).answer if rrset.rdtype == wanted]
+        return sorted(str(item) for rrset in found for item in rrset)
+
+    def zone(self) -> list[list[str]]:
+        """All records of the public zone as it is now: name, TTL, class, type, data."""
+        script = f"dig +noall +answer +onesoa -k {KEY} @{self.server} {ZONE} axfr"
+        return [line.split(None, 4) for line in self.acme.ssh("h4", script).splitlines()]
+
+    def edit_zone(self, *lines: str) -> None:
+        """Change the public zone as another program would: commands of nsupdate."""
+        text = "\n".join((f"server {self.server}", f"zone {ZONE}.", *lines, "send"))
+        self.acme.ssh("h4", f"nsupdate -k {KEY} <<'END'\n{text}\nEND")
 
 
-def start_public_dns(part: Part, host: str, home: Path) -> tuple[str, Path]:
-    """Run a BIND with the zone on a host; returns its address and the file with the key for updates."""
+def start_public_dns(part: Part, host: str, home: Path) -> None:
+    """Run a BIND with the zone on a host; the key for updates is the file ``acme.key`` in ``home``, too."""
     address = part.hosts()[0].address
     key = home / "acme.key"
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -87,34 +105,56 @@ def start_public_dns(part: Part, host: str, home: Path) -> tuple[str, Path]:
         "systemd-run --unit acme-dns /usr/sbin/named -g -u bind -c /var/lib/acme-dns/named.conf",
     ]
     part.ssh(host, "\n".join(script))
-    return address, key
 
 
 @contextmanager
 def running_sites(home: Path) -> Iterator[Sites]:
-    """Create the three environments, side by side, and join the members."""
-    with running_lab(lab_name("f"), 4) as lab:
-        f1 = Part(lab, ("h4",))
-        server, key = start_public_dns(f1, "h4", home)
-        federation = {"zone": ZONE, "servers": [server]}
-        parts: dict[str, tuple[Part, dict[str, Any]]] = {
-            "acme": (f1, {"roles": CONTROL_PLANE, "federation": federation}),
-            "m1": (Part(lab, ("h1", "h2")), {}),
-            "m2": (Part(lab, ("h3",)), {}),
-        }
-        made = {name: make(name, part, home, **spec) for name, (part, spec) in parts.items()}  # type: ignore[arg-type]
+    """Create the three environments, side by side, and join the members.
 
-        def create(name: str) -> None:
-            words = ("federation", "create", "--dns-key-file", str(key)) if name == "acme" else ("env", "create")
-            made[name].ok(*words, "-f", str(made[name].file), timeout=900)
+    RANCHERCTL_TEST_KEEP=NAME keeps them for the next run, as it does for the fixture ``shared``.
+    """
+    kept = os.environ.get("RANCHERCTL_TEST_KEEP", "")
+    home = Path("/var/tmp", f"rancherctl-{kept}") if kept else home
+    with running_lab(kept or lab_name("f"), 4, keep=bool(kept)) as lab:
+        found = (home / "kubeconfig").exists()
+        sites = _sites(lab, home, public_dns=not found)
+        if found:
+            for env in (sites.acme, *sites.members):
+                env.ok("env", "apply", "-f", str(env.file))
+        else:
+            _create(sites, home / "acme.key")
+        yield sites
 
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(create, parts))
-        acme = made["acme"]
-        for number, name in enumerate(("m1", "m2")):
-            for node in made[name].get("nodes")["items"]:
-                labels = [f"topology.kubernetes.io/region=eu{number + 1}", f"topology.kubernetes.io/zone=z{number + 1}"]
-                made[name].kubectl("label", "node", node["metadata"]["name"], *labels)
-            env = ("--label", "env=prod") if name == "m1" else ()
-            acme.ok("federation", "join", "acme", "--env", name, *env)
-        yield Sites(acme, made["m1"], made["m2"], server)
+
+def _sites(lab: RunningLab, home: Path, *, public_dns: bool) -> Sites:
+    home.mkdir(parents=True, exist_ok=True)
+    f1 = Part(lab, ("h4",))
+    server = f1.hosts()[0].address
+    if public_dns:
+        start_public_dns(f1, "h4", home)
+    acme = make("acme", f1, home, roles=CONTROL_PLANE, federation={"zone": ZONE, "servers": [server]})  # type: ignore[arg-type]
+    m1, m2 = (make(name, Part(lab, hosts), home) for name, hosts in (("m1", ("h1", "h2")), ("m2", ("h3",))))  # type: ignore[arg-type]
+    return Sites(lab, acme, m1, m2, server)
+
+
+def _create(sites: Sites, key: Path) -> None:
+    def create(env: Environment) -> None:
+        words = ("federation", "create", "--dns-key-file", str(key)) if env is sites.acme else ("env", "create")
+        env.ok(*words, "-f", str(env.file), timeout=900)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(create, (sites.acme, *sites.members)))
+    for member in sites.members:
+        for node in member.get("nodes")["items"]:
+            places = [
+                "topology.kubernetes.io/region=eu",
+                f"topology.kubernetes.io/zone={ZONES[member.name]}",
+            ]
+            member.kubectl("label", "node", node["metadata"]["name"], *places)
+        join(sites, member)
+
+
+def join(sites: Sites, member: Environment) -> str:
+    """Join a member with its labels; returns what was said."""
+    labels = ("--label", "env=prod") if member is sites.m1 else ()
+    return sites.acme.rancherctl("federation", "join", "acme", "--env", member.name, *labels).stderr

@@ -54,14 +54,19 @@ class KnownEnvironments:
             raise _unreadable(name, path, f"not valid UTF-8 ({error.reason} at byte {error.start})") from error
         return load(text, str(path)).environment
 
+    def find(self, name: str) -> Environment | None:
+        """The environment of that name, None if it is unknown or its file is unusable."""
+        try:
+            return self.read(name)
+        except (InvalidInputError, NotFoundError):
+            return None
+
     def other(self, environment: Environment) -> Environment | None:
         """A different known environment of the same name: no control-plane host in common.
 
         None also if its file is unreadable.
         """
-        try:
-            known = self.read(environment.name)
-        except (InvalidInputError, NotFoundError):
+        if (known := self.find(environment.name)) is None:
             return None
         mine, theirs = ({host.address for host in e.with_role("controlplane")} for e in (environment, known))
         return None if mine & theirs else known

@@ -11,7 +11,7 @@ from rancherctl.environments.components import places
 from rancherctl.environments.design import MARKER
 from rancherctl.environments.dump import portable
 from rancherctl.environments.inventory import load
-from rancherctl.environments.manifests.base import RECORD, SYSTEM
+from rancherctl.environments.manifests.base import RECORD, RECORD_KEY, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.pki import hosts as pki
 from rancherctl.errors import NotFoundError, RancherctlError
@@ -64,7 +64,7 @@ def fetch(transport: Transport) -> Fetched:
     # a login may print a greeting first
     body = result.stdout.partition(f"\n{boundary}\n".encode())[2]
     try:
-        text = json.loads(body)["data"]["environment"]
+        text = json.loads(body)["data"][RECORD_KEY]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RancherctlError(
             f"{transport.name}: the record of environment {marker.get('environment')} is damaged", why=str(error)

@@ -8,15 +8,13 @@ from typing import Final
 
 from rancherctl.environments.dump import dump
 from rancherctl.environments.inventory import load
-from rancherctl.environments.manifests.base import RECORD, SYSTEM
+from rancherctl.environments.manifests.base import RECORD, RECORD_KEY, SYSTEM
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.kube.client import CONFIGMAPS, KubeClient
 from rancherctl.text import plural
 
 FEDERATION: Final = "federation"
 """The label that names the federation which the environment joins."""
-KEY: Final = "environment"
-"""Key of the environment's file in the record."""
 
 
 def relabelled(
@@ -45,11 +43,11 @@ def store(client: KubeClient, change: Callable[[Mapping[str, str]], Mapping[str,
         raise NotFoundError(
             "the environment has no record of an apply yet", hint="run `rancherctl env apply` first"
         ) from error
-    environment = load(found["data"][KEY], f"the record {SYSTEM}/{RECORD}").environment
+    environment = load(found["data"][RECORD_KEY], f"the record {SYSTEM}/{RECORD}").environment
     labels = dict(change(environment.labels))
     if labels != dict(environment.labels):
         version = found["metadata"]["resourceVersion"]
         text = dump(replace(environment, labels=labels))
-        body = {"metadata": {"resourceVersion": version}, "data": {KEY: text}}
+        body = {"metadata": {"resourceVersion": version}, "data": {RECORD_KEY: text}}
         client.patch(CONFIGMAPS, RECORD, body, namespace=SYSTEM)
     return labels

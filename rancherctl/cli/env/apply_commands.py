@@ -21,10 +21,10 @@ from rancherctl.cli.options import (
     SshConfigOption,
     TimeoutOption,
 )
-from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.errors import RancherctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from rancherctl.environments.model import Environment
     from rancherctl.environments.plan import EnvironmentPlan
@@ -205,7 +205,7 @@ def _apply(
     from rancherctl.environments.reconcile import apply
     from rancherctl.output.environments import applied_record, plan_text
 
-    labels = _labels(run, environment.name)
+    known = run.known().find(environment.name)
     with run.progress() as emit, work_context(run, environment, bundle, emit) as work:
         applied = apply(
             environment,
@@ -230,20 +230,12 @@ def _apply(
         run.say(f"{name} applied, but this machine is not signed in to it")
         sign_in_error.hint = sign_in_error.hint or "run the same command again to sign in"
         raise sign_in_error
-    federation_label.follow(run, applied.environment, labels, timeout if wait else None)
+    federation_label.follow(run, applied.environment, known.labels if known else {}, timeout if wait else None)
     if not applied.plan:
         run.say(f"{name} is up to date (checked in {seconds:.1f} s); API: {server}")
         return
     run.say(f"{name} applied in {seconds:.1f} s; API: {server}")
     run.next(f"rancherctl env status {name}", f"rancherctl kubectl --env {name} get nodes")
-
-
-def _labels(run: CommandRun, name: str) -> Mapping[str, str]:
-    """The labels that an environment had until now; none if this machine does not know it."""
-    try:
-        return run.known().read(name).labels
-    except (InvalidInputError, NotFoundError):
-        return {}
 
 
 def _remember(run: CommandRun, environment: Environment, bundle: str | None) -> None:

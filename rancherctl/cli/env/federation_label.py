@@ -5,7 +5,7 @@ What prevents a join is said and left for later: the environment stays as it is,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from rancherctl.environments.model import Environment
 
 
-def follow(run: CommandRun, environment: Environment, before: Mapping[str, str], timeout: float | None) -> None:
+def follow(
+    run: CommandRun,
+    environment: Environment,
+    before: Mapping[str, str],
+    timeout: float | None,
+    leave: Callable[[str], None] | None = None,
+) -> None:
     """Join the federation that the label names, and bring changed labels to those that the environment is a member of.
 
-    ``before``: its labels until now. ``timeout``: seconds until the federation uses it; None does not wait.
+    ``before``: its labels until now. ``timeout``: seconds until the federation uses it; None does not wait. ``leave``
+    has it leave a federation that the label no longer names; None: a member stays one, and that is said.
     """
     from rancherctl.environments.labels import FEDERATION
 
@@ -26,7 +33,10 @@ def follow(run: CommandRun, environment: Environment, before: Mapping[str, str],
     if environment.is_federation or (not wanted and dict(before) == dict(environment.labels)):
         return
     joined = _federations(run, environment.name)
-    if had and had != wanted and had in joined:
+    if had != wanted and had in joined and leave:
+        leave(had)
+        joined.remove(had)
+    elif had != wanted and had in joined:
         run.say(
             f"warning: {environment.name} is still a member of {had}, although no longer labelled so: "
             f"rancherctl federation leave {environment.name} --services keep --federation {had}"
@@ -75,11 +85,3 @@ def _join(
         return
     if changed:
         run.say(f"{name} {f'joined {federation}' if new else f'updated its labels in {federation}'}")
-
-
-def leave(run: CommandRun, federation: str, name: str, services: str, timeout: float) -> None:
-    """Have an environment leave the federation that its label named, if it is a member."""
-    from rancherctl.cli.member_leave import leave_member
-
-    if federation in _federations(run, name):
-        leave_member(run, federation, name, services, timeout)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import CommandRun, current
+from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.options import NoWaitOption, OutputOption, TimeoutOption
 from rancherctl.errors import UsageError
-
-if TYPE_CHECKING:
-    from rancherctl.environments.model import Environment
 
 TWO_MINUTES = Duration(120)
 
@@ -52,8 +49,11 @@ def label(
       rancherctl env label paris federation=acme
       rancherctl env label paris federation- --services keep
     """
+    from dataclasses import replace
+
     from rancherctl.cli.api import api
     from rancherctl.cli.env import federation_label
+    from rancherctl.cli.member_leave import leave_member
     from rancherctl.environments.dump import document
     from rancherctl.environments.labels import FEDERATION, relabelled, store
     from rancherctl.output.results import Record
@@ -72,12 +72,16 @@ def label(
         raise UsageError(f"--services is for removing the label {FEDERATION}", hint="leave out --services")
     with api(run, environment.name) as client:
         labels = store(client, lambda stored: relabelled(stored, wanted, removed, overwrite=overwrite))
-    _remember(run, environment, labels)
-    after = run.environment(environment.name)
+    after = replace(environment, labels=labels)
+    run.known().save(after)
     run.show(Record("Environment", document(after), text=f"{after.name}: {_text(labels)}\n", name=after.name))
-    if leaves:
-        federation_label.leave(run, leaves, environment.name, services, timeout)
-    federation_label.follow(run, after, environment.labels, None if no_wait else timeout)
+
+    def leave(federation: str) -> None:
+        leave_member(run, federation, after.name, services, timeout)
+
+    federation_label.follow(
+        run, after, environment.labels, None if no_wait else timeout, leave=leave if leaves else None
+    )
 
 
 def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[str, ...]]:
@@ -88,15 +92,15 @@ def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[st
     wanted, removed, wrong = dict[str, str](), list[str](), list[str]()
     for text in changes[name is not None :]:
         key, equals, value = text.partition("=")
-        if not equals and key.endswith("-"):
-            removed.append(key.removesuffix("-"))
-            value = ""
-        elif not equals:
+        if not equals and not key.endswith("-"):
             wrong.append(f"{text!r} is neither KEY=VALUE nor KEY-")
             continue
+        if not equals:
+            key = key.removesuffix("-")
+            removed.append(key)
         elif wanted.setdefault(key, value) != value:
             wrong.append(f"{key} is given twice")
-        if problem := syntax.label(key.removesuffix("-") if not equals else key, value):
+        if problem := syntax.label(key, value):
             wrong.append(problem)
     wrong += [f"{key} is both set and removed" for key in removed if key in wanted]
     if wrong:
@@ -104,12 +108,6 @@ def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[st
     if not wanted and not removed:
         raise UsageError("no label to set or remove", hint=f"rancherctl env show {name} prints the labels")
     return name, wanted, tuple(removed)
-
-
-def _remember(run: CommandRun, environment: Environment, labels: Mapping[str, str]) -> None:
-    from dataclasses import replace
-
-    run.known().save(replace(environment, labels=dict(labels)))
 
 
 def _text(labels: Mapping[str, str]) -> str:

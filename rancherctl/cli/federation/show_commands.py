@@ -12,10 +12,9 @@ from rancherctl.cli.options import OutputOption
 from rancherctl.text import plural
 
 if TYPE_CHECKING:
-    from rancherctl.kube.client import KubeClient
-
-if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rancherctl.kube.client import KubeClient
 
 NamespaceOption = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="Only this namespace; default: all namespaces.")

@@ -15,6 +15,8 @@ SYSTEM: Final = NAMESPACE
 OPERATORS = "rancherctl-operators"
 LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
 RECORD = "environment"
+RECORD_KEY: Final = "environment"
+"""Key of the environment's file in the record."""
 INVENTORY: Final = Inventory(SYSTEM, "inventory")
 """The ConfigMap that lists which of these objects were applied."""
 
@@ -79,5 +81,5 @@ def record(environment: Environment) -> Json:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": meta(RECORD, SYSTEM),
-        "data": {"environment": dump(portable(environment)), **{key: str(value) for key, value in stamp().items()}},
+        "data": {RECORD_KEY: dump(portable(environment)), **{key: str(value) for key, value in stamp().items()}},
     }

@@ -76,23 +76,10 @@ def member_rows(
 
 
 def _pending_row(federation: str, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    problem = f"not joined yet: rancherctl federation join {federation} --env {name}"
-    return {
-        "name": name,
-        "ready": None,
-        "serving": None,
-        "region": "",
-        "zones": [],
-        "version": "",
-        "copies": "0/0",
-        "servers": [],
-        "addresses": [],
-        "labels": dict(labels),
-        "suspended": False,
-        "leaving": False,
-        "pending": True,
-        "problems": [problem],
-    }
+    """As of a member of which nothing is known yet."""
+    row = _member_row(cluster.cluster({"metadata": {"name": name, "labels": dict(labels)}, "spec": {}}))
+    why = f"not joined yet: rancherctl federation join {federation} --env {name}"
+    return row | {"pending": True, "problems": [why]}
 
 
 def _member_row(member: Cluster) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from rancherctl import files
 from rancherctl.services.draining import Draining
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,6 @@ def write(file: Path | None, state: Draining, digests: Mapping[str, str]) -> Non
     try:
         if file.exists() and file.read_text(encoding="utf-8") == text:
             return
-        part = file.with_name(f"{file.name}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        files.replace(file, text.encode())
     except OSError as error:
         log.warning("cannot write %s: a restart of the agent forgets addresses that have left: %s", file, error)

@@ -84,8 +84,8 @@ class HostRules:
         if self._table.ensure(host_table.text(self._nat(ports), rules), unchanged=unchanged):
             log.info("loaded the nft table %s: %s by rules of the host", host_table.TABLE, plural(len(keys), "Service"))
         udp = {(rule.address, rule.port[1]) for rule in rules if rule.port[0] == "udp"}
-        for at, number in sorted(udp - self._udp):
-            stale_flows.forget(self._transport, at, [number])
+        for at, port in sorted(udp - self._udp):
+            stale_flows.forget(self._transport, at, port)
         self._udp = udp
         self._served = Served(
             *(

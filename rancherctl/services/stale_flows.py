@@ -6,17 +6,14 @@ endpoints change, and not when a status does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
 
 
-def forget(transport: Transport, address: str, ports: Iterable[int]) -> None:
-    """Let the kernel forget flows to these UDP ports of ``address`` that nothing translates; their next packet is new.
+def forget(transport: Transport, address: str, port: int) -> None:
+    """Let the kernel forget flows to this UDP port of ``address`` that nothing translates; their next packet is new.
 
     It succeeds if there are no flows, and on a host without the program: its clients wait until they are silent.
     """
-    for port in ports:
-        flows = ("-p", "udp", "--orig-dst", address, "--orig-port-dst", str(port), "--reply-src", address)
-        transport.run(command("conntrack", "-D", *flows, timeout=5.0), check=False)
+    flows = ("-p", "udp", "--orig-dst", address, "--orig-port-dst", str(port), "--reply-src", address)
+    transport.run(command("conntrack", "-D", *flows, timeout=5.0), check=False)

@@ -109,9 +109,7 @@ class Verifier:
 
     def prepared(self, service: LoadBalancer, host: str) -> bool:
         """Whether the host serves the address already, so that it may be published; older agents cannot before that."""
-        report = self.reports.get(host, NOTHING)
-        wanted = programmed_digest(self.hosts[host].address, service.ports)
-        return report.prepared is None or self.has_rules(service, host) or report.programmed.get(service.name) == wanted
+        return not self.understands(host) or self.has_rules(service, host) or self.confirmed(service, host)
 
     def understands(self, host: str) -> bool:
         """Whether its agent knows requests for rules; older ones do not."""

@@ -104,6 +104,7 @@ def verify(federation: FederationOption = "", output: OutputOption = None) -> No
     with api(run, name) as client:
         report = dns.read(client)
     servers = settings.servers if settings else ()
-    if problem := delegation(report.zone, dns.nameservers(f"{report.zone}.", servers), system_resolver()):
+    found = dns.nameservers(f"{report.zone}.", servers)
+    if problem := delegation(report.zone, found, system_resolver()):
         run.say(f"warning: {problem}")
-    run.show(server_listing(dns.verify(report, servers)))
+    run.show(server_listing(dns.verify(report, servers, found)))

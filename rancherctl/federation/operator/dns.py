@@ -110,12 +110,12 @@ class ServerCheck:
     problem: str = ""
 
 
-def verify(report: ZoneReport, servers: Sequence[str]) -> list[ServerCheck]:
-    """Ask the primaries for the zone's name servers, and every one of those for its serial number and names."""
+def verify(report: ZoneReport, servers: Sequence[str], found: Mapping[str, str]) -> list[ServerCheck]:
+    """Ask the primaries, and the name servers that they have (``found``: name → address), for serial and names."""
     zone = f"{report.zone}."
     checks = [_check(zone, text, Server.parse(text), report.names) for text in servers]
     asked = {Server.parse(text).host for text in servers}
-    for name, address in sorted(nameservers(zone, servers).items()):
+    for name, address in sorted(found.items()):
         if address not in asked:
             checks.append(_check(zone, name, Server(address), report.names))
     return checks

@@ -51,22 +51,23 @@ class ReloadPacing:
         Raises HaproxyError.
         """
         self.wait = None
-        decision = self._planned(now, model)
+        busy = self._busy(now, model)
+        decision = self._planned(now, model, busy)
         if isinstance(decision, Reload) and now is not None and now.listeners:
-            decision = self._postponed(now, model, decision, worker)
+            decision = self._postponed(now, model, decision, worker, busy)
         if isinstance(decision, Reload):
             log.info("reloading HAProxy: %s", decision.reason)
         if self.wait is None:
             self._reason = ""
         return decision
 
-    def _postponed(self, now: Layout, model: Model, reload: Reload, worker: int) -> Decision:
+    def _postponed(self, now: Layout, model: Model, reload: Reload, worker: int, busy: plan.Busy) -> Decision:
         """``reload``, or what can be done until it is time for it."""
         since = self._since_last()
         if since >= max(self._pauses.usual, self._pauses.crowded):
             return reload
-        part = postponed.without_reload(now, model, self._busy(now, model))
-        instead = self._planned(now, part) if part else reload
+        part = postponed.without_reload(now, model, busy)
+        instead = self._planned(now, part, self._busy(now, part)) if part else reload
         alone = not isinstance(instead, Reload)
         crowded = alone and process.finishing(worker) >= MANY_OLD_WORKERS
         wait = (self._pauses.crowded if crowded else self._pauses.usual) - since
@@ -78,8 +79,7 @@ class ReloadPacing:
             self._reason = reload.reason
         return instead if alone else Unchanged(now)
 
-    def _planned(self, now: Layout | None, model: Model) -> Decision:
-        busy = self._busy(now, model)
+    def _planned(self, now: Layout | None, model: Model, busy: plan.Busy) -> Decision:
         with acyclic():
             return plan.plan(now, model, self._driver.paths, busy)
 

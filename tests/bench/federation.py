@@ -30,7 +30,7 @@ from rancherctl.environments.manifests.federation import cluster_kind  # noqa: E
 from rancherctl.errors import NotFoundError  # noqa: E402
 from rancherctl.federation.cluster import CLUSTERS  # noqa: E402
 from rancherctl.federation.health import PERIOD, ProbeLog, Target  # noqa: E402
-from rancherctl.federation.hub import SPEC, Hub, HubOptions  # noqa: E402
+from rancherctl.federation.hub import SPEC, Hub  # noqa: E402
 from rancherctl.federation.inventory import MemoryInventory  # noqa: E402
 from rancherctl.federation.model import (  # noqa: E402
     FederatedService,
@@ -49,6 +49,7 @@ from rancherctl.federation.zone_plan import zone_plan  # noqa: E402
 from rancherctl.kube.cache import Cache  # noqa: E402
 from rancherctl.kube.client import NAMESPACES, SECRETS, SERVICES, Resource  # noqa: E402
 from rancherctl.kube.rest import RestClient  # noqa: E402
+from tests.fakes.federation_hub import hub_options  # noqa: E402
 from tests.fakes.member_api import cluster_json, secret_json  # noqa: E402
 from tests.fakes.member_process import MemberPlace, Members, member_processes  # noqa: E402
 
@@ -154,14 +155,7 @@ class Process:
         self.zones, self.names = MemoryZones(ZONE), list[PublicDns]()
         self._probes = probes
         self.provider = MemoryProvider(self.zones, ZONE)
-        options = HubOptions(
-            leading=lambda: True,
-            gate=lambda: None,
-            wake=self.wake.set,
-            clock=time.monotonic,
-            now=lambda: "2026-11-29T00:00:00Z",
-            names=self._names,
-        )
+        options = hub_options(self.wake, names=self._names)
         self.hub = Hub(api, lambda uid: FederationSettings("acme", uid, ZONE, "memory"), options)
         self.cache = Cache(api, SPEC.tables, lambda _: self.wake.set())
         self.cache.start()

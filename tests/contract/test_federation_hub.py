@@ -17,7 +17,7 @@ from rancherctl.environments.manifests.federation import cluster_kind
 from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS
-from rancherctl.federation.hub import SPEC, Hub, HubOptions
+from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join as joining
 from rancherctl.federation.operator import leave as leaving
@@ -25,6 +25,7 @@ from rancherctl.federation.operator.join_checks import Wanted
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json, Resource
 from rancherctl.kube.rest import RestClient
+from tests.fakes.federation_hub import hub_options
 from tests.lab.apiserver import ApiServer, running
 
 GIVE_UP = 60.0
@@ -56,13 +57,7 @@ class Site:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Site:
-        options = HubOptions(
-            leading=lambda: self.leading,
-            gate=lambda: None,
-            wake=self.wake.set,
-            clock=time.monotonic,
-            now=lambda: "2026-11-29T00:00:00Z",
-        )
+        options = hub_options(self.wake, lambda: self.leading)
         self.hub = Hub(self.hub_api, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
         self.cache = Cache(self.hub_api, SPEC.tables, lambda _: self.wake.set())
         self.cache.start()

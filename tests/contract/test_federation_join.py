@@ -27,7 +27,7 @@ from rancherctl.errors import (
 )
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS
-from rancherctl.federation.hub import SPEC, Hub, HubOptions
+from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join, leave, member_objects, overview
 from rancherctl.federation.operator.join_checks import Wanted
@@ -36,6 +36,7 @@ from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
+from tests.fakes.federation_hub import hub_options
 from tests.lab.apiserver import ApiServer, running
 
 GIVE_UP = 40.0
@@ -93,13 +94,7 @@ def _served(hub: RestClient) -> bool:
 def hub_running(sites: Sites) -> Iterator[None]:
     """The Hub as rancherctl-federation runs it, without an election."""
     wake, ended = threading.Event(), threading.Event()
-    options = HubOptions(
-        leading=lambda: True,
-        gate=lambda: None,
-        wake=wake.set,
-        clock=time.monotonic,
-        now=lambda: "2026-11-29T00:00:00Z",
-    )
+    options = hub_options(wake)
     hub = Hub(sites.hub, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
     cache = Cache(sites.hub, SPEC.tables, lambda _: wake.set())
 

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.federation.hub import SPEC, Hub, HubOptions
+from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.public_names import NoNames
 from rancherctl.federation.zone_report import FORCE, REQUESTS
@@ -18,6 +18,7 @@ from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.rest import RestClient
 from rancherctl.kube.snapshot import Snapshot
+from tests.fakes.federation_hub import hub_options
 from tests.fakes.kube import FakeApi
 from tests.fakes.member_api import CLUSTERS, NAMESPACES, MemberApi, cluster_json, secret_json
 from tests.fakes.ports import free_port
@@ -44,14 +45,7 @@ class Site:
         api.store.put(CLUSTERS, "", cluster_json("m1", *servers))
         self.names = ForcedNames()
         self.client, self.wake = RestClient(api.url), threading.Event()
-        options = HubOptions(
-            leading=lambda: True,
-            gate=lambda: None,
-            wake=self.wake.set,
-            clock=time.monotonic,
-            now=lambda: "2026-11-29T00:00:00Z",
-            names=lambda _: self.names,
-        )
+        options = hub_options(self.wake, names=lambda _: self.names)
         self.hub = Hub(self.client, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
         self.cache = Cache(self.client, SPEC.tables, lambda _: self.wake.set())
         self.cache.start()

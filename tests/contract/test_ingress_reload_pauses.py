@@ -52,6 +52,15 @@ class PacedHost:
         stream.sendall(b"GET / HTTP/1.1\r\nHost: first.com\r\n\r\n")
         assert stream.recv(12) == b"HTTP/1.1 200"
 
+    def with_two_old_workers(self, connections: ExitStack) -> list[Any]:
+        """Two reloads, each with a connection that keeps its worker; the Ingresses that are served then."""
+        wanted = list(self.first)
+        for number in range(2):
+            self.hold(connections)
+            wanted.append(text(f"t{number}", number))
+            self.follow(wanted, seconds=2)
+        return wanted
+
 
 def plain(name: str, service: str = "web", **notes: str) -> Any:
     """An Ingress with these annotations."""
@@ -158,11 +167,7 @@ def test_pods_of_sticky_sessions_that_have_no_slot_wait_and_the_others_are_used(
 
 def test_while_two_old_workers_finish_their_connections_reloads_are_fifteen_seconds_apart(paced: PacedHost) -> None:
     with ExitStack() as connections:
-        wanted = list(paced.first)
-        for number in range(2):
-            paced.hold(connections)
-            wanted.append(text(f"t{number}", number))
-            paced.follow(wanted, seconds=2)
+        wanted = paced.with_two_old_workers(connections)
         assert paced.reloads == 2
         wanted.append(text("late", 9))
         for seconds in (2, 5, 5, 2.9):
@@ -176,11 +181,7 @@ def test_while_two_old_workers_finish_their_connections_reloads_are_fifteen_seco
 def test_another_port_waits_two_seconds_at_most(paced: PacedHost) -> None:
     """Also with old workers: an Ingress may have to be replaced on this host."""
     with ExitStack() as connections:
-        wanted = list(paced.first)
-        for number in range(2):
-            paced.hold(connections)
-            wanted.append(text(f"t{number}", number))
-            paced.follow(wanted, seconds=2)
+        wanted = paced.with_two_old_workers(connections)
         port = free_port()
         wanted.append(fake.ingress("p", [("p.com", "Prefix", "/", "web:80")], annotations={"http.port": str(port)}))
         services = {"web": ["w2"]}

@@ -10,8 +10,8 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -198,21 +198,28 @@ def test_a_table_that_another_program_changed_is_loaded_again_and_an_unneeded_on
     assert net.table.ensure(wanted), "another process removed it"
 
 
+@contextmanager
+def talking(argv: list[str]) -> Iterator[Callable[[], str]]:
+    """A program that answers each line with one; the function sends a line and returns the answer."""
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def said() -> str:
+            stdin.write("\n")
+            stdin.flush()
+            return stdout.readline().strip()
+
+        yield said
+        stdin.close()
+
+
 def test_no_connection_fails_when_an_address_leaves(net: Net) -> None:
     """Before, kube-proxy's rules take everything; connections from before stay with their pod; new ones are ours."""
     net.proxy(HOST, masquerade=True)
     argv = ["ip", "netns", "exec", net.client, sys.executable, "-c", TALK, HOST, str(TCP)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as talk:
-        assert talk.stdin is not None
-        assert talk.stdout is not None
-
-        def said() -> str:
-            assert talk.stdin is not None
-            assert talk.stdout is not None
-            talk.stdin.write("\n")
-            talk.stdin.flush()
-            return talk.stdout.readline().strip()
-
+    with talking(argv) as said:
         assert said() == f"tcp {POD} {GATEWAY}"
         net.table.ensure(text(None, [forward("tcp", POD2), forward("udp", POD2)]))
         assert net.ask("tcp", HOST, TCP) == f"tcp {POD} {GATEWAY}", "kube-proxy comes first"
@@ -224,7 +231,6 @@ def test_no_connection_fails_when_an_address_leaves(net: Net) -> None:
         net.table.ensure("")
         assert net.ask("tcp", HOST, TCP) == "ConnectionRefusedError"
         assert said() == f"tcp {POD} {GATEWAY}"
-        talk.stdin.close()
 
 
 @pytest.mark.skipif(shutil.which("conntrack") is None, reason="hosts have conntrack, this machine has not")
@@ -232,29 +238,18 @@ def test_a_udp_client_that_sends_before_and_after_is_served_once_its_flow_is_for
     """Case 77: connection tracking knows its flow without a translation; flows of served ports stay."""
     net.proxy(PUBLIC)
     argv = ["ip", "netns", "exec", net.client, sys.executable, "-c", SEND, HOST, str(UDP)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdin is not None
-        assert client.stdout is not None
-
-        def said() -> str:
-            assert client.stdin is not None
-            assert client.stdout is not None
-            client.stdin.write("\n")
-            client.stdin.flush()
-            return client.stdout.readline().strip()
-
+    with talking(argv) as said:
         assert said() == "ConnectionRefusedError"
         net.table.ensure(text(None, [forward("udp")]))
         assert said() == "ConnectionRefusedError", "the rules do not see a flow that is known"
         host = Namespace(net.host)
-        stale_flows.forget(host, HOST, [UDP + 1])
+        stale_flows.forget(host, HOST, UDP + 1)
         assert said() == "ConnectionRefusedError"
-        stale_flows.forget(host, HOST, [UDP])
+        stale_flows.forget(host, HOST, UDP)
         assert said() == f"udp {POD} {GATEWAY}"
         flow = net.run(net.host, "conntrack", "-L", "-p", "udp", "--orig-dst", HOST)
-        stale_flows.forget(host, HOST, [UDP])
+        stale_flows.forget(host, HOST, UDP)
         assert net.run(net.host, "conntrack", "-L", "-p", "udp", "--orig-dst", HOST).split()[4:] == flow.split()[4:]
-        client.stdin.close()
 
 
 def test_policy_local_keeps_the_client_and_source_ranges_hold(net: Net) -> None:

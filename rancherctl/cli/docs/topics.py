@@ -85,6 +85,9 @@ spec:
   - {name: h1, address: 10.0.0.11, publicAddress: 192.0.2.11, roles: [etcd, controlplane, worker]}
   - {name: h2, address: 10.0.0.12, publicAddress: 192.0.2.12, roles: [worker]}
 
+metadata.labels are what federations choose their members by; `rancherctl env label` changes them. With federation: NAME
+the environment joins that federation at the next apply.
+
 network.mode is routed (routes on a shared subnet, VXLAN across subnets), vxlan (VXLAN between all hosts, for networks
 that drop packets with pod addresses) or none (for another network add-on). routed and vxlan can become each other.
 network.checkSeconds (default 60) is how often each host checks that its pods reach DNS, the API and pods of other

@@ -309,7 +309,7 @@ def test_verify_names_the_server_that_is_behind(bind: PublicDns, tmp_path: Path)
         _claim(bind).apply([_change(WEB, M1)], FENCE)
         report = ZoneReport(ZONE, (PublishedName(WEB.removesuffix("."), "service/default/web", (f"A {M1}",)),), 1)
         away = f"127.0.0.1:{free_port()}"
-        checks = {c.address: c for c in verify(report, [bind.address, behind.address, away])}
+        checks = {c.address: c for c in verify(report, [bind.address, behind.address, away], {})}
         assert (checks[bind.address].wrong, checks[bind.address].problem) == ((), "")
         assert checks[behind.address].wrong == (WEB.removesuffix("."),)
         assert "does not accept connections" in checks[away].problem

@@ -54,7 +54,8 @@ class Log:
         def marked() -> bool:
             self._host.haproxy.request("marker.example", marker)
             text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-            records[:] = [json.loads(line) for line in text.splitlines()[self._taken :]]
+            lines = text.splitlines(keepends=True)[self._taken :]
+            records[:] = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
             return any(record.get("path") == marker for record in records)
 
         assert poll_until(marked, 30, first=0.002)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 from weakref import WeakSet
 
+from rancherctl.hosts.openssh.channel import MuxChannel, MuxStream
 from rancherctl.hosts.openssh.connection import MuxConnection
-from rancherctl.hosts.openssh.mux import ControlSocket, answers
+from rancherctl.hosts.openssh.mux import answers
+
+T = TypeVar("T", MuxChannel, MuxStream)
 
 
 class UserMaster:
@@ -35,22 +39,32 @@ class UserMaster:
 
 
 class BorrowedConnection(MuxConnection):
-    """Commands and TCP connections through the user's master. ``close`` ends these, not the master."""
+    """Commands and TCP connections through the user's master. ``close`` ends these, not the master.
+
+    It ends them at this side, and does not wait for the master, which may be slow to notice that its output is no longer read.
+    """
 
     def __init__(self, control: str) -> None:
         super().__init__(UserMaster(control))
         self._lock = threading.Lock()
-        self._requests: WeakSet[ControlSocket] = WeakSet()
+        self._opened: WeakSet[MuxChannel | MuxStream] = WeakSet()
+
+    def channel(self) -> MuxChannel:
+        """A channel for one command; its ``start`` asks the server for the session."""
+        return self._add(super().channel())
+
+    def open_tcp(self, address: str, port: int) -> MuxStream:
+        """A TCP connection from the host to ``address:port``; OSError with the reason if there is none."""
+        return self._add(super().open_tcp(address, port))
 
     def close(self) -> None:
         """End what runs on the connection."""
         with self._lock:
-            requests = list(self._requests)
-        for request in requests:
-            request.close()
+            opened = list(self._opened)
+        for one in opened:
+            one.close()
 
-    def _open(self) -> ControlSocket:
-        control = super()._open()
+    def _add(self, opened: T) -> T:
         with self._lock:
-            self._requests.add(control)
-        return control
+            self._opened.add(opened)
+        return opened

@@ -131,15 +131,18 @@ def test_a_stolen_work_token_reaches_the_federations_own_copies_only(worker: Thi
     worker.refused("delete", "namespace", SPACE)
     worker.refused("-n", SPACE, "create", "service", "clusterip", "evil", "--tcp=80", why="only its own copies")
     worker.refused("-n", "default", "delete", "service", "kubernetes", why="only its own copies")
+    # every API server of an environment refuses foreign addresses (ADR 32), so that a copy cannot claim them, either
+    claims = json.dumps(_marked("evil", SPACE, marks, externalIPs=["192.0.2.1"]))
+    worker.refused("create", "-f", "-", stdin=claims, why="external IPs is denied")
     assert worker.kubectl("get", "services", "-A").returncode == 0  # a policy cannot narrow reads: said, not hidden
 
 
-def _marked(name: str, namespace: str, marks: dict[str, dict[str, str]]) -> dict[str, object]:
+def _marked(name: str, namespace: str, marks: dict[str, dict[str, str]], **spec: object) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": namespace, **marks},
-        "spec": {"ports": [{"port": 80}]},
+        "spec": {"ports": [{"port": 80}], **spec},
     }
 
 

@@ -55,8 +55,9 @@ def name_of(site: str) -> str:
 
 
 def reloads(env: Environment, since: float) -> list[str]:
-    """The reason of each reload of HAProxy on all hosts since a moment, in seconds since 1970."""
-    read = f"journalctl -q -u rancherctl-agent -o cat --since=@{since:.0f} | grep -F 'reloading HAProxy' || true"
+    """The reason of each reload of HAProxy on all hosts since a moment, in seconds since 1970, and what led to it."""
+    lines = f"journalctl -q -u rancherctl-agent -o cat --since=@{since:.0f}"
+    read = f"{lines} | grep -F -B 2 'reloading HAProxy' | cut -c 1-600 || true"
     return [f"{host.name}: {line}" for host in env.lab.hosts() for line in env.ssh(host.name, read).splitlines()]
 
 

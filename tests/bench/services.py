@@ -40,6 +40,8 @@ SPACE = "benchservices"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))
 LOSSES = int(os.environ.get("BENCH_LOSSES", "20"))
 DRAINS = int(os.environ.get("BENCH_DRAINS", "3"))
+REST = 1.5
+"""Seconds after which kube-proxy of all hosts has nothing left to do for a Service."""
 LATE = 3.0
 """Seconds that clients with an older DNS answer go on after an address has left the status."""
 SYNCS = "kubeproxy_sync_proxy_rules_duration_seconds"
@@ -148,12 +150,17 @@ def syncs(env: Environment) -> tuple[float, float]:
     return count, total
 
 
-def created(env: Environment, api: RestClient, statuses: Statuses) -> None:
-    """Service accepted → a TCP connection on both addresses, and where the time goes."""
+def created(env: Environment, api: RestClient, statuses: Statuses, rest: float, first_port: int) -> None:
+    """Service accepted → a TCP connection on both addresses, and where the time goes.
+
+    ``rest``: seconds between two Services; kube-proxy of each host goes on working after an address is reachable.
+    """
     seen_after, proxied_after, taken = [], [], []
+    way = "hosts at rest" if rest else "without a pause"
     before = syncs(env)
     for number in range(ROUNDS):
-        name, port = f"s{number}", 8200 + number
+        name, port = f"s{first_port + number}", first_port + number
+        time.sleep(rest)
         api.create(SERVICES, load_balancer(name, port, scale=2), namespace=SPACE)
         began = time.monotonic()
         seen, addresses = statuses.wait(name, lambda found: len(found) == 2)
@@ -161,13 +168,13 @@ def created(env: Environment, api: RestClient, statuses: Statuses) -> None:
         seen_after.append(max(0.0, seen - began))
         proxied_after.append(last - seen)
         taken.append(last - began)
-    quantiles("Service accepted to TCP on both addresses", taken)
+    quantiles(f"Service accepted to TCP on both addresses, {way}", taken)
     quantiles("  of which: to both addresses in the status", seen_after)
-    quantiles("  of which: from the status to TCP on both (kube-proxy)", proxied_after)
+    quantiles("  of which: from the status to TCP on both", proxied_after)
     count, total = (new - old for new, old in zip(syncs(env), before, strict=True))
     say("  kube-proxy, mean sync", total / max(count, 1) * 1000, "ms", syncs=count, services=ROUNDS)
     for number in range(ROUNDS):
-        api.delete(SERVICES, f"s{number}", namespace=SPACE)
+        api.delete(SERVICES, f"s{first_port + number}", namespace=SPACE)
 
 
 def moved(env: Environment, api: RestClient, statuses: Statuses, hosts: Sequence[str]) -> None:
@@ -279,7 +286,8 @@ def everything(env: Environment) -> None:
                 api.create(SERVICES, body, namespace=SPACE)
             statuses.wait("pair", lambda found: len(found) == 2)
             all_accept(statuses.wait("kept", lambda found: len(found) == 1)[1], 8191)
-            created(env, api, statuses)
+            created(env, api, statuses, REST, 8200)
+            created(env, api, statuses, 0.0, 8300)
             moved(env, api, statuses, (hosts[0], hosts[-1]))
             drained(env, statuses)
             lost(env, statuses)

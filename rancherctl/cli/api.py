@@ -6,8 +6,8 @@ An environment is accessed with this operator's own credential, a kubeconfig con
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ from rancherctl.cli.completion_names import remember_names
 from rancherctl.cli.context import CommandRun
 from rancherctl.credentials.renewal import Renewal
 from rancherctl.credentials.user_stores import user_renewal
-from rancherctl.errors import UsageError
+from rancherctl.errors import PreflightError, RancherctlError, UnreachableError, UsageError
 from rancherctl.kube.connect import Token
 from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
+from rancherctl.text import plural
 
 if TYPE_CHECKING:
     from rancherctl.kube.official import OfficialClient
@@ -31,6 +32,39 @@ def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = 
     """The thin client for the selected API; parameters and errors as for ``api_access``."""
     with api_access(run, env, context, allow_exec) as (server, token), RestClient(server, token=token) as client:
         yield client
+
+
+@contextmanager
+def apis(run: CommandRun, *names: str) -> Iterator[list[RestClient]]:
+    """Clients for the APIs of several environments, each asked once, so that nothing is changed while one is away.
+
+    The error of one is raised with its name; of several, one error names all.
+    """
+    with ExitStack() as stack:
+        clients: list[RestClient] = []
+        failed: list[RancherctlError] = []
+        for name in names:
+            try:
+                client = stack.enter_context(api(run, name))
+                client.raw("GET", "/version")
+            except RancherctlError as error:
+                error.what = f"{name}: {error.what}"
+                failed.append(error)
+            else:
+                clients.append(client)
+        if failed:
+            raise _first(failed)
+        yield clients
+
+
+def _first(failed: Sequence[RancherctlError]) -> RancherctlError:
+    """The only error, or one about all."""
+    if len(failed) == 1:
+        return failed[0]
+    what, lines = f"{plural(len(failed), 'API')} cannot be used", [str(error) for error in failed]
+    if all(isinstance(error, UnreachableError) for error in failed):
+        return UnreachableError(what, why="; ".join(lines), hint=failed[0].hint)
+    return PreflightError(what, lines, hint=failed[0].hint)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
-from rancherctl.errors import UsageError
 
 if TYPE_CHECKING:
     from rancherctl.credentials.registry import Access
@@ -43,13 +42,11 @@ class JoinOptions:
 
 def join_member(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> bool:
     """Check everything, then join; whether anything was changed. PreflightError lists all problems."""
-    from rancherctl.cli.api import api
+    from rancherctl.cli.api import apis
     from rancherctl.federation.operator import join as joining
-    from rancherctl.kube.client import NAMESPACES
 
-    with run.progress() as emit, api(run, federation) as hub, api(run, member.name) as client:
+    with run.progress() as emit, apis(run, federation, member.name) as (hub, client):
         wanted = _wanted(run, federation, member, options)
-        hub.get(NAMESPACES, "default")  # signed in to the federation before anything is changed in the member
         changed = joining.join(hub, client, federation, wanted, renew=options.renew, emit=emit)
         if options.timeout is not None:
             joining.wait(hub, member.name, options.timeout)
@@ -58,11 +55,11 @@ def join_member(run: CommandRun, federation: str, member: Environment, options: 
 
 def preview_join(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> list[str]:
     """What a join would write, one line each; PreflightError lists all problems."""
-    from rancherctl.cli.api import api
+    from rancherctl.cli.api import apis
     from rancherctl.federation.operator import join as joining
     from rancherctl.federation.operator import join_checks
 
-    with run.progress(), api(run, federation) as hub, api(run, member.name) as client:
+    with run.progress(), apis(run, federation, member.name) as (hub, client):
         wanted = _wanted(run, federation, member, options)
         seen = joining.observe(hub, client, federation, member.name)
         joining.check(federation, wanted, seen)
@@ -73,11 +70,7 @@ def preview_join(run: CommandRun, federation: str, member: Environment, options:
 def _wanted(run: CommandRun, federation: str, member: Environment, options: JoinOptions) -> Wanted:
     from rancherctl.credentials.user_stores import user_renewal
     from rancherctl.federation.operator.join_checks import Wanted
-    from rancherctl.net import parse_network
 
-    wrong = [text for text in options.addresses if parse_network(text) is None]
-    if wrong:
-        raise UsageError(f"--address {wrong[0]!r} is not an address or a network")
     access: Access = user_renewal(run.settings.dirs, run.say).registry.load(member.name)
     return Wanted(
         member.name,

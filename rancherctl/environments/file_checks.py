@@ -169,10 +169,11 @@ def _federation(environment: Environment, places: Mapping[str, yaml.Node], probl
         )
     if environment.name in RESERVED_FEDERATION_NAMES:
         problems.add(node, f"name: {environment.name!r} means something else in DNS names of Kubernetes")
+    flag = "" if places else "--server: "
     if federation.provider == "rfc2136" and not federation.servers:
-        problems.add(node, "provider rfc2136 needs a primary name server: spec.federation.servers, or --server")
+        problems.add(node, f"{flag}provider rfc2136 needs a primary name server: spec.federation.servers, or --server")
     if federation.provider == "none" and (federation.servers or federation.transfer_servers):
-        problems.add(node, "provider none uses no servers: leave them out, or set the provider to rfc2136")
+        problems.add(node, f"{flag}provider none uses no servers: leave them out, or set the provider to rfc2136")
 
 
 def _stub_domains(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:

@@ -47,6 +47,7 @@ PROVIDERS: tuple[Provider, ...] = ("rfc2136", "none")
 OFFLINE: tuple[Offline, ...] = ("drop", "keep")
 WHEN_NONE: tuple[WhenNone, ...] = ("keep", "remove")
 MIN_TTL, MAX_TTL = 1, 86400
+_FEDERATION_HINT = "write: rancherctl federation create NAME --host USER@ADDRESS --zone DOMAIN --server ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def from_flags(
         h if h.roles else replace(h, roles=_default_roles(first=i == first, federation=federation is not None))
         for i, h in enumerate(found)
     ]
-    wrong = syntax.name(name)
+    wrong = syntax.name(name) if name else "is required"
     if wrong:
         problems.add(None, f"name: {wrong}")
     environment = Environment(
@@ -126,9 +127,10 @@ def from_flags(
         lines = tuple(
             re.sub(r"^--host:\d+:\d+: (name: |--)?", lambda m: m[1] or "--host: ", line) for line in problems.lines()
         )
-        what = "an environment" if federation is None else "a federation"
+        if federation is not None:
+            raise InvalidInputError("the flags do not describe a federation", lines, hint=_FEDERATION_HINT)
         raise InvalidInputError(
-            f"the flags do not describe {what}" if federation else "the --host flags do not describe an environment",
+            "the --host flags do not describe an environment",
             lines,
             hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]",
         )
@@ -144,7 +146,8 @@ def _default_roles(*, first: bool, federation: bool) -> frozenset[Role]:
 
 def _check_federation_flags(federation: FederationSettings, problems: Problems) -> None:
     """The checks of ``_federation`` for values that came as flags."""
-    checks = [("--zone", syntax.domain(federation.zone))]
+    checks = [("--zone", syntax.domain(federation.zone) if federation.zone else "is required")]
+    checks += [("--provider", _one_of(PROVIDERS)(federation.provider))]
     checks += [("--server", syntax.name_server(server)) for server in federation.servers]
     checks += [("--transfer-server", syntax.name_server(server)) for server in federation.transfer_servers]
     for flag, wrong in checks:
@@ -283,25 +286,26 @@ def _services(spec: Section) -> ServiceSettings:
     return ServiceSettings(default)
 
 
+def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda text: "" if text in known else f"must be {' or '.join(known)}, not {text!r}"
+
+
 def _federation(spec: Section) -> FederationSettings | None:
     if spec.get("federation") is None:
         return None
     section = spec.section("federation")
     default = FederationSettings("")
 
-    def one_of(known: tuple[str, ...]) -> Callable[[str], str]:
-        return lambda text: "" if text in known else f"must be {' or '.join(known)}, not {text!r}"
-
     if section.get("zone") is None:
         section.bad("zone", "is required")
     out = FederationSettings(
         section.text("zone", "", syntax.domain),
-        cast("Provider", section.text("provider", default.provider, one_of(PROVIDERS))),
+        cast("Provider", section.text("provider", default.provider, _one_of(PROVIDERS))),
         section.texts("servers", syntax.name_server),
         section.texts("transferServers", syntax.name_server),
         section.number("ttl", default.ttl, MIN_TTL, MAX_TTL),
-        cast("Offline", section.text("offline", default.offline, one_of(OFFLINE))),
-        cast("WhenNone", section.text("whenNone", default.when_none, one_of(WHEN_NONE))),
+        cast("Offline", section.text("offline", default.offline, _one_of(OFFLINE))),
+        cast("WhenNone", section.text("whenNone", default.when_none, _one_of(WHEN_NONE))),
     )
     section.finish()
     return out

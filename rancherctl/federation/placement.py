@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from rancherctl.contract import FEDERATION_PREFIX
 from rancherctl.names import is_label_key, is_label_value
 from rancherctl.text import quoted
 
+T = TypeVar("T")
 SELECTOR: Final = f"{FEDERATION_PREFIX}cluster-selector"
 V1_SELECTOR: Final = "federation.alpha.kubernetes.io/cluster-selector"
 """Annotation of Federation v1: ``[{"key": "env", "operator": "in", "values": ["prod"]}]``."""
@@ -64,10 +65,23 @@ def selector_of(annotations: Mapping[str, str]) -> Selector:
 
 
 def parse(text: str) -> Selector:
-    """A selector in the syntax of ``kubectl -l``; ValueError if it does not parse."""
+    """A selector in the syntax of ``kubectl -l``; ValueError names all parts that do not parse."""
     if not text.strip():
         return Selector()
-    return Selector(tuple(_requirement(part.strip()) for part in _PARTS.split(text)))
+    return Selector(_each(_requirement, [part.strip() for part in _PARTS.split(text)]))
+
+
+def _each(read: Callable[[T], Requirement], parts: Iterable[T]) -> tuple[Requirement, ...]:
+    """All requirements, or one ValueError with all that is wrong."""
+    found, wrong = list[Requirement](), list[str]()
+    for part in parts:
+        try:
+            found.append(read(part))
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return tuple(found)
 
 
 def _requirement(part: str) -> Requirement:
@@ -84,9 +98,10 @@ def _requirement(part: str) -> Requirement:
 def _checked(key: str, verb: str, values: list[str], part: str) -> Requirement:
     if not is_label_key(key):
         raise ValueError(f"{quoted(part)} is not a valid label selector")
-    wrong = next((value for value in values if not is_label_value(value)), None)
-    if wrong is not None:
-        raise ValueError(f"{quoted(wrong)} in {quoted(part)} is not a valid label value")
+    wrong = [value for value in values if not is_label_value(value)]
+    if wrong:
+        valid = "is not a valid label value" if len(wrong) == 1 else "are not valid label values"
+        raise ValueError(f"{', '.join(map(quoted, wrong))} in {quoted(part)} {valid}")
     return Requirement(key, verb, frozenset(values))
 
 
@@ -98,7 +113,7 @@ def parse_v1(text: str) -> Selector:
         raise ValueError(f"{quoted(text)} is not a JSON list of requirements") from None
     if not isinstance(parsed, list):
         raise ValueError(f"{quoted(text)} is not a JSON list of requirements")  # noqa: TRY004 - what a user wrote
-    return Selector(tuple(_v1_requirement(entry) for entry in parsed))
+    return Selector(_each(_v1_requirement, parsed))
 
 
 def _v1_requirement(entry: object) -> Requirement:

@@ -10,6 +10,7 @@ import pytest
 from rancherctl.dns.reconcile import DnsRole
 from rancherctl.ingress.translate import endpoints
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
+from tests.fakes.federation_desk import Desk, running_desk
 from tests.fakes.ingress import Haproxy
 from tests.fakes.ingress_host import LoadBalancerHost
 from tests.fakes.named import Named
@@ -111,3 +112,11 @@ def tls_host(tmp_path: Path, pods_on_loopback: None) -> Iterator[TlsHost]:
     host.start()
     yield host
     host.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    """An operator's machine with a federation; its hosts reach every API, unless a test says otherwise."""
+    monkeypatch.setattr("rancherctl.cli.member_join._reachable", lambda run, federation: lambda server: "")
+    with running_desk(tmp_path, monkeypatch, capsys) as found:
+        yield found

@@ -5,7 +5,7 @@ What prevents a join is said and left for later: the environment stays as it is,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
@@ -20,30 +20,43 @@ def follow(
     environment: Environment,
     before: Mapping[str, str],
     timeout: float | None,
-    leave: Callable[[str], None] | None = None,
-) -> None:
+    removed: Collection[str] | None = None,
+) -> dict[str, str]:
     """Join the federation that the label names, and bring changed labels to those that the environment is a member of.
 
-    ``before``: its labels until now. ``timeout``: seconds until the federation uses it; None does not wait. ``leave``
-    has it leave a federation that the label no longer names; None: a member stays one, and that is said.
+    ``before``: its labels until now. ``timeout``: seconds until the federation uses it; None does not wait. A member of
+    a federation that the label no longer names stays one, and that is said. ``removed``: keys that people asked to
+    remove; None: nothing is done if no label has changed. Returns the federations that could not be given the labels of
+    their member, with the reason (one line).
     """
     from rancherctl.environments.labels import FEDERATION
 
     wanted, had = environment.labels.get(FEDERATION, ""), before.get(FEDERATION, "")
-    if environment.is_federation or (not wanted and dict(before) == dict(environment.labels)):
-        return
+    same = removed is None and not wanted and dict(before) == dict(environment.labels)
+    if environment.is_federation or same:
+        return {}
     joined = _federations(run, environment.name)
-    if had != wanted and had in joined and leave:
-        leave(had)
-        joined.remove(had)
-    elif had != wanted and had in joined:
+    if had != wanted and had in joined:
         run.say(
             f"warning: {environment.name} is still a member of {had}, although no longer labelled so: "
             f"rancherctl federation leave {environment.name} --services keep --federation {had}"
         )
-    removed = tuple(sorted(set(before) - set(environment.labels)))
-    for federation in sorted({*joined, *([wanted] if wanted else [])}):
-        _join(run, federation, environment, removed, timeout, new=federation not in joined)
+    gone = tuple(sorted({*before, *(removed or ())} - set(environment.labels)))
+    every = sorted({*joined, *([wanted] if wanted else [])})
+    missed = {f: _join(run, f, environment, gone, timeout, new=f not in joined) for f in every}
+    return {federation: why for federation, why in missed.items() if why and federation in joined}
+
+
+def leave(run: CommandRun, name: str, federation: str, services: str, timeout: float) -> None:
+    """Have an environment leave a federation, if it is a member; errors are raised before its labels change."""
+    from rancherctl.cli.api import apis
+    from rancherctl.cli.member_leave import leave_member
+    from rancherctl.federation.operator.join import federations_of
+
+    with apis(run, name) as (client,):
+        member = federation in federations_of(client)
+    if member:
+        leave_member(run, federation, name, services, timeout)
 
 
 def _federations(run: CommandRun, name: str) -> list[str]:
@@ -67,7 +80,8 @@ def _join(
     timeout: float | None,
     *,
     new: bool,
-) -> None:
+) -> str:
+    """Join, or bring the labels; why a federation that is known on this machine could not be used, "" if it could."""
     from rancherctl.cli.member_join import JoinOptions, join_member
 
     name = environment.name
@@ -75,13 +89,14 @@ def _join(
     if federation not in run.known().names():
         what = f"{name} has not joined {federation}" if new else f"{federation} does not know the new labels of {name}"
         run.say(f"warning: {what}: {federation} is not known on this machine; where it is: {later}")
-        return
+        return ""
     options = JoinOptions(removed_labels=removed, open_default=new, timeout=timeout)
     try:
         changed = join_member(run, federation, environment, options)
     except RancherctlError as error:
         what = f"has not joined {federation} yet" if new else f"could not update its labels in {federation}"
         run.say(f"warning: {name} {what}: {error}\n  then: {later}")
-        return
+        return str(error)
     if changed:
         run.say(f"{name} {f'joined {federation}' if new else f'updated its labels in {federation}'}")
+    return ""

@@ -10,7 +10,8 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.options import NoWaitOption, OutputOption, TimeoutOption
-from rancherctl.errors import UsageError
+from rancherctl.errors import PartialError, UsageError
+from rancherctl.text import and_more
 
 TWO_MINUTES = Duration(120)
 
@@ -53,7 +54,6 @@ def label(
 
     from rancherctl.cli.api import api
     from rancherctl.cli.env import federation_label
-    from rancherctl.cli.member_leave import leave_member
     from rancherctl.environments.dump import document
     from rancherctl.environments.labels import FEDERATION, relabelled, store
     from rancherctl.output.results import Record
@@ -70,18 +70,21 @@ def label(
         )
     if services and not leaves:
         raise UsageError(f"--services is for removing the label {FEDERATION}", hint="leave out --services")
+    if leaves:
+        relabelled(environment.labels, wanted, removed, overwrite=overwrite)  # refuses before anything is changed
+        federation_label.leave(run, environment.name, leaves, services, timeout)
     with api(run, environment.name) as client:
         labels = store(client, lambda stored: relabelled(stored, wanted, removed, overwrite=overwrite))
     after = replace(environment, labels=labels)
     run.known().save(after)
     run.show(Record("Environment", document(after), text=f"{after.name}: {_text(labels)}\n", name=after.name))
-
-    def leave(federation: str) -> None:
-        leave_member(run, federation, after.name, services, timeout)
-
-    federation_label.follow(
-        run, after, environment.labels, None if no_wait else timeout, leave=leave if leaves else None
-    )
+    missed = federation_label.follow(run, after, environment.labels, None if no_wait else timeout, removed=removed)
+    if missed:
+        raise PartialError(
+            f"the labels of {after.name} are stored, but {and_more(sorted(missed))} could not be given them",
+            missed,
+            hint="run the same command again",
+        )
 
 
 def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[str, ...]]:
@@ -104,7 +107,7 @@ def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[st
             wrong.append(problem)
     wrong += [f"{key} is both set and removed" for key in removed if key in wanted]
     if wrong:
-        raise UsageError("invalid labels", why="; ".join(wrong))
+        raise UsageError("invalid labels", why="; ".join(wrong), hint="write KEY=VALUE to set one, KEY- to remove one")
     if not wanted and not removed:
         raise UsageError("no label to set or remove", hint=f"rancherctl env show {name} prints the labels")
     return name, wanted, tuple(removed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -23,12 +23,16 @@ from rancherctl.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rancherctl.environments.model import Environment, FederationSettings
+    from collections.abc import Callable, Sequence
+
+    from rancherctl.environments.model import Environment, FederationSettings, Provider
     from rancherctl.federation.providers.tsig import TsigKey
 
 TEN_MINUTES = Duration(600)
 MAX_KEY = 10_000
 """Characters of a key file."""
+RFC2136 = "rfc2136"
+KEY_HINT = "--dns-key-file takes a file as tsig-keygen prints it"
 
 
 def create(
@@ -41,7 +45,7 @@ def create(
     ] = "",
     provider: Annotated[
         str, typer.Option("--provider", metavar="PROVIDER", help="How names get there: rfc2136, or none.")
-    ] = "rfc2136",
+    ] = RFC2136,
     server: Annotated[
         list[str] | None,
         typer.Option("--server", metavar="HOST[:PORT]", help="A primary name server of the zone; may be repeated."),
@@ -74,48 +78,74 @@ def create(
       rancherctl federation create trial --host root@10.0.0.31 --zone trial.example --provider none
       rancherctl federation create -f acme.yaml --dns-key-file acme.key --dry-run
     """
-    from rancherctl.cli.env.environment_file import from_hosts, requested_environment
-    from rancherctl.cli.env.ssh_login import SshLogin
     from rancherctl.errors import UsageError
 
     run = current(output=output)
-    key = _key(dns_key_file)
-    if file:
-        options = {"--host": host, "--zone": zone, "--server": server, "--kubernetes": kubernetes}
-        options |= {"--identity": identity, "--ssh-config": ssh_config, "--jump": jump, "--ssh-client": ssh_client}
-        if also := [flag for flag, value in options.items() if value]:
-            raise UsageError(
-                f"--file cannot be combined with {', '.join(also)}",
-                why="the environment file defines hosts, zone, version and ssh options",
-                hint="change the file, or leave out --file",
-            )
-        environment = requested_environment(run, name, file)
-        if not environment.is_federation:
-            raise UsageError(
-                f"{file} describes an environment that is not a federation",
-                hint="add spec.federation with a zone, or run: rancherctl env create",
-            )
-    elif name and zone:
+    given = provider if provider != RFC2136 else ""
+    options = {"--host": host, "--zone": zone, "--provider": given, "--server": server, "--kubernetes": kubernetes}
+    options |= {"--identity": identity, "--ssh-config": ssh_config, "--jump": jump, "--ssh-client": ssh_client}
+    if file and (also := [flag for flag, value in options.items() if value]):
+        raise UsageError(
+            f"--file cannot be combined with {', '.join(also)}",
+            why="the environment file defines hosts, zone, version and ssh options",
+            hint="change the file, or leave out --file",
+        )
+
+    def read() -> Environment:
+        from rancherctl.cli.env.environment_file import from_hosts
+        from rancherctl.cli.env.ssh_login import SshLogin
+
+        if file:
+            return _of_file(run, name, file)
         login = SshLogin(identity, ssh_config, jump, ssh_client)
-        federation = _settings(zone, provider, server or ())
-        environment = from_hosts(run, name, host or (), kubernetes, login, federation)
-    else:
-        missing = "name of the federation" if not name else "zone of the federation"
-        raise UsageError(f"missing {missing}", hint="rancherctl federation create NAME --host … --zone DOMAIN …")
+        return from_hosts(run, name or "", host or (), kubernetes, login, _settings(zone, provider, server or ()))
+
+    environment, key = _with_key(read, dns_key_file)
     _check_zone(run, environment, key)
     create_environment(run, environment, bundle, timeout, dry_run=dry_run, wait=not no_wait)
     if key is not None and not dry_run:
         _store_key(run, environment, key)
 
 
-def _settings(zone: str, provider: str, servers: list[str] | tuple[str, ...]) -> FederationSettings:
-    from rancherctl.environments.inventory import PROVIDERS
-    from rancherctl.environments.model import FederationSettings
+def _of_file(run: CommandRun, name: str | None, file: str) -> Environment:
+    from rancherctl.cli.env.environment_file import requested_environment
     from rancherctl.errors import UsageError
 
-    if provider not in PROVIDERS:
-        raise UsageError(f"--provider must be {' or '.join(PROVIDERS)}, not {provider!r}")
-    return FederationSettings(zone.lower().rstrip("."), provider, tuple(servers))
+    environment = requested_environment(run, name, file)
+    if not environment.is_federation:
+        raise UsageError(
+            f"{file} describes an environment that is not a federation",
+            hint="add spec.federation with a zone, or run: rancherctl env create",
+        )
+    return environment
+
+
+def _settings(zone: str, provider: str, servers: Sequence[str]) -> FederationSettings:
+    from rancherctl.environments.model import FederationSettings
+
+    return FederationSettings(zone.lower().rstrip("."), cast("Provider", provider), tuple(servers))
+
+
+def _with_key(read: Callable[[], Environment], file: str) -> tuple[Environment, TsigKey | None]:
+    """The environment, and the key of ``file`` ("" = none); one InvalidInputError says what is wrong with both."""
+    from rancherctl.errors import InvalidInputError, RancherctlError
+
+    key: TsigKey | None = None
+    wrong: RancherctlError | None = None
+    try:
+        key = _key(file)
+    except RancherctlError as error:
+        wrong = error
+    try:
+        environment = read()
+    except InvalidInputError as error:
+        if wrong is None:
+            raise
+        line = f"--dns-key-file: {wrong}" + (f" ({wrong.hint})" if wrong.hint else "")
+        raise InvalidInputError(error.what, (*error.problems, line), hint=error.hint) from error
+    if wrong is not None:
+        raise wrong
+    return environment, key
 
 
 def _check_zone(run: CommandRun, environment: Environment, key: TsigKey | None) -> None:
@@ -125,7 +155,7 @@ def _check_zone(run: CommandRun, environment: Environment, key: TsigKey | None) 
     from rancherctl.federation.operator.zone_check import check_zone
 
     federation = environment.federation
-    if federation is None or federation.provider != "rfc2136":
+    if federation is None or federation.provider != RFC2136:
         return
     found = check_zone(federation.zone, federation.servers, key)
     if found.problems:
@@ -152,8 +182,11 @@ def _key(file: str) -> TsigKey | None:
             text = opened.read(MAX_KEY)
     except FileNotFoundError as error:
         raise NotFoundError(f"{file}: no such file", hint="tsig-keygen prints a key") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {file}", why=str(error)) from error
+    except OSError as error:
+        raise UsageError(f"cannot read {file}", why=error.strerror or str(error), hint=KEY_HINT) from error
+    except UnicodeDecodeError as error:
+        why = f"not valid UTF-8: {error.reason} at byte {error.start}"
+        raise UsageError(f"cannot read {file}", why=why, hint=KEY_HINT) from error
     return parse_key(text, file)
 
 

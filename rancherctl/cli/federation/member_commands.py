@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,10 @@ from rancherctl.cli.durations import Duration
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.member_leave import leave_member
 from rancherctl.cli.options import DryRunOption, EnvOption, NoWaitOption, OutputOption, TimeoutOption
-from rancherctl.errors import UsageError
+from rancherctl.errors import InvalidInputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TWO_MINUTES = Duration(120)
 FIVE_MINUTES = Duration(300)
@@ -60,12 +63,18 @@ def join(
     from rancherctl.cli.member_join import JoinOptions, join_member, preview_join
 
     run = current(env=env, output=output)
+    labels, wrong = _labels(label or ())
+    wrong += _not_networks(address or ())
+    if env == federation:
+        wrong.append(f"--env: {env} is the federation itself, choose another environment")
+    if wrong:
+        raise InvalidInputError("the options of the join cannot be used", wrong, hint="nothing was changed")
     name = federation_name(run, federation)
     member = run.environment(env)
     if member.name == name:
         raise UsageError(f"{name} is the federation itself", hint="choose the member with --env")
     options = JoinOptions(
-        labels=_labels(label or ()),
+        labels=labels,
         addresses=address or (),
         open_default=not no_default_namespace,
         renew=renew,
@@ -80,16 +89,29 @@ def join(
     run.next("rancherctl federation ls", f"rancherctl kubectl --env {name} create service loadbalancer web --tcp=80")
 
 
-def _labels(texts: list[str] | tuple[str, ...]) -> dict[str, str]:
+def _labels(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The labels of KEY=VALUE texts, and a line for each text that cannot be used."""
     from rancherctl.names import is_label_key, is_label_value
 
-    out = {}
+    out, wrong = dict[str, str](), list[str]()
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not is_label_key(key) or not is_label_value(value):
-            raise UsageError(f"--label {text!r} is not of the form KEY=VALUE")
-        out[key] = value
-    return out
+        if not equals:
+            wrong.append(f"--label: {text!r} is not of the form KEY=VALUE")
+        elif not is_label_key(key):
+            wrong.append(f"--label: {key!r} is not a label key")
+        elif not is_label_value(value):
+            wrong.append(f"--label: {value!r} is not a label value")
+        elif out.setdefault(key, value) != value:
+            wrong.append(f"--label: {key} is given twice")
+    return out, wrong
+
+
+def _not_networks(texts: Sequence[str]) -> list[str]:
+    from rancherctl.net import parse_network
+
+    wrong = [text for text in texts if parse_network(text) is None]
+    return [f"--address: {text!r} is neither an address nor a network without host bits" for text in wrong]
 
 
 def leave(
@@ -116,7 +138,6 @@ def leave(
       rancherctl federation leave lost --services keep --force
     """
     from rancherctl.cli.api import api
-    from rancherctl.errors import NotFoundError
     from rancherctl.federation.operator import leave as leaving
     from rancherctl.federation.operator import overview
 
@@ -124,6 +145,7 @@ def leave(
         raise UsageError(
             "--services keep or --services delete is required",
             why="delete removes the member's Services, so it has no default",
+            hint=f"rancherctl federation leave {member} --services keep",
         )
     run = current(output=output)
     name = federation_name(run, federation)
@@ -131,7 +153,7 @@ def leave(
         view = overview.read(hub)
         found = view.members.get(member)
         if force:
-            view.member(member)
+            view.member(member, name)
             leaving.abandon(hub, member)
             leaving.forget(hub, member)
             run.say(f"{member} was removed from {name} without its API; what stays there:")
@@ -139,5 +161,5 @@ def leave(
                 run.say(f"  {line}")
             return
         if found is None and member not in run.known().names():
-            raise NotFoundError(f"{member!r} is not a member of {name}", hint="rancherctl federation ls")
+            view.member(member, name)
     leave_member(run, name, member, services, timeout)

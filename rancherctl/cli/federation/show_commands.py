@@ -9,6 +9,7 @@ import typer
 from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.options import OutputOption
+from rancherctl.errors import NotFoundError
 from rancherctl.text import plural
 
 if TYPE_CHECKING:
@@ -134,8 +135,9 @@ def _suspend(member: str, federation: str, output: str | None, *, suspended: boo
     from rancherctl.federation.operator import overview
 
     run = current(output=output)
-    with api(run, federation_name(run, federation)) as client:
-        found = overview.read(client).member(member)
+    name = federation_name(run, federation)
+    with api(run, name) as client:
+        found = overview.read(client).member(member, name)
         if found.suspended != suspended:
             client.patch(CLUSTERS, member, {"spec": {"suspended": suspended}})
     run.say(f"{member}: {'drained' if suspended else 'no longer drained'}")
@@ -164,20 +166,24 @@ def sync(
     run = current(output=output)
     name = federation_name(run, federation)
     settings = run.known().read(name).federation
+    zone = settings.zone if settings is not None else ""
+    asked = member.lower().rstrip(".")
+    if "." in asked and asked != zone:
+        raise NotFoundError(f"{member!r} is neither a member of {name} nor its zone", hint=f"its zone is {zone}")
     with api(run, name) as client:
-        if settings is not None and member.lower().rstrip(".") == settings.zone:
-            _sync_zone(run, client, settings.zone, force=force)
+        if asked == zone:
+            _sync_zone(run, client, zone, force=force)
         else:
-            _sync_member(run, client, member, force=force)
+            _sync_member(run, client, name, member, force=force)
 
 
-def _sync_member(run: CommandRun, client: KubeClient, member: str, *, force: bool) -> None:
+def _sync_member(run: CommandRun, client: KubeClient, federation: str, member: str, *, force: bool) -> None:
     from datetime import UTC, datetime
 
     from rancherctl.federation.cluster import CLUSTERS, SYNC_ANNOTATION
     from rancherctl.federation.operator import overview
 
-    found = overview.read(client).member(member)
+    found = overview.read(client).member(member, federation)
     held = next((line for line in overview.problems(found) if line.startswith("Held")), "")
     if not held:
         run.say(f"{member}: nothing is held")

@@ -40,8 +40,12 @@ def uid(client: KubeClient) -> str:
 
 
 def federations_of(member: KubeClient, *, timeout: float = 10.0) -> list[str]:
-    """The federations that have accounts in an environment, sorted by name. ``timeout`` in seconds."""
-    names = [str(n["metadata"]["name"]) for n in member.list(NAMESPACES, timeout=timeout).items]
+    """The federations that have accounts in an environment, sorted by name. ``timeout`` in seconds.
+
+    Accounts whose namespace is being removed do not count.
+    """
+    found = [n["metadata"] for n in member.list(NAMESPACES, timeout=timeout).items]
+    names = [str(meta["name"]) for meta in found if not meta.get("deletionTimestamp")]
     prefix = FEDERATION_NAMESPACE_PREFIX
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.contract import FEDERATION_NAMESPACE_PREFIX, FEDERATION_UID_ANNOTATION
+from rancherctl.errors import RancherctlError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import Cluster
 from rancherctl.kube.client import Json
@@ -50,7 +51,10 @@ class Seen:
 
 
 def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
-    """Everything that prevents the join, one line each. Pure but for ``wanted.reachable``."""
+    """Everything that prevents the join, one line each. Pure but for ``wanted.reachable``.
+
+    Errors of ``wanted.reachable`` are raised unless there are other problems.
+    """
     out = []
     if seen.member_uid == seen.federation_uid:
         return [f"{wanted.name} is the federation itself: it cannot be its own member"]
@@ -71,7 +75,12 @@ def problems(federation: str, wanted: Wanted, seen: Seen) -> list[str]:
         )
     if not wanted.servers:
         out.append("no address of the member's API is known")
-    away = unreachable(wanted)
+    try:
+        away = unreachable(wanted)
+    except RancherctlError as error:
+        if not out:
+            raise
+        return [*out, f"whether the federation's host reaches {wanted.name} could not be checked: {error}"]
     if len(away) == len(wanted.servers):
         out += [
             f"the federation's host cannot reach {server}: {why}; open the way, or set spec.api.address of "

@@ -28,11 +28,11 @@ class FederationView:
     members: Mapping[str, Cluster]
     services: Mapping[str, Federated]
 
-    def member(self, name: str) -> Cluster:
-        """The member of that name; NotFoundError with a suggestion."""
+    def member(self, name: str, federation: str) -> Cluster:
+        """The member of that name; NotFoundError with a suggestion. ``federation``: its name, for the message."""
         if name not in self.members:
             hint = did_you_mean(name, self.members) or f"members: {', '.join(sorted(self.members)) or 'none'}"
-            raise NotFoundError(f"{name!r} is not a member of this federation", hint=hint)
+            raise NotFoundError(f"{name!r} is not a member of {federation}", hint=hint)
         return self.members[name]
 
     def service(self, name: str, namespace: str = "") -> Federated:
@@ -46,7 +46,8 @@ class FederationView:
                 f"several Services are called {name!r}", hint=f"choose one of {', '.join(sorted(keys))}"
             )
         known = (*self.services, *(key.partition("/")[2] for key in self.services))
-        raise NotFoundError(f"{name!r} is not a federated Service", hint=did_you_mean(name, known))
+        hint = did_you_mean(name, known) or "rancherctl federation services lists them"
+        raise NotFoundError(f"{name!r} is not a federated Service", hint=hint)
 
 
 def read(client: KubeClient) -> FederationView:

@@ -145,8 +145,11 @@ class Exchange:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
     def _broken(self, request: HttpRequest, e: Exception, timeout: float) -> UnreachableError:
-        why = f"no whole answer within {timeout:.0f} s" if isinstance(e, TimeoutError) else str(e) or type(e).__name__
-        hint = "" if request.method == "GET" else "whether it was carried out is unknown: look before repeating it"
+        late = isinstance(e, TimeoutError)
+        why = f"no whole answer within {timeout:.0f} s" if late else str(e) or type(e).__name__
+        hint = "whether it was carried out is unknown: look before repeating it"
+        if request.method == "GET":
+            hint = "it accepts connections, but is busy or stuck: see the API server's log" if late else "try again"
         return UnreachableError(self.name(request), why=why, hint=hint)
 
     def _send(self, connection: Connection, request: HttpRequest, head: bytes) -> http.client.HTTPResponse:

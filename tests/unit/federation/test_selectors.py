@@ -41,6 +41,17 @@ def test_what_does_not_parse_is_refused_with_the_part_that_is_wrong(text: str) -
         parse(text)
 
 
+def test_all_parts_that_are_wrong_are_named() -> None:
+    with pytest.raises(ValueError, match="selector") as error:
+        parse("env in prod,tier=-x,a=b,zone in (c, d!, e?)")
+    assert str(error.value) == (
+        "'env in prod' is not a valid label selector; '-x' in 'tier=-x' is not a valid label value; "
+        "'d!', 'e?' in 'zone in (c, d!, e?)' are not valid label values"
+    )
+    with pytest.raises(ValueError, match=r"has no key; .* has no values"):
+        parse_v1('[{"operator": "in"}, {"key": "a", "operator": "in"}]')
+
+
 def test_the_json_of_federation_v1_means_the_same() -> None:
     old = '[{"key": "env", "operator": "In", "values": ["prod"]}, {"key": "x", "operator": "DoesNotExist"}]'
     assert parse_v1(old) == parse("env in (prod),!x")

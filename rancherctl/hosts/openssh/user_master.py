@@ -41,7 +41,8 @@ class UserMaster:
 class BorrowedConnection(MuxConnection):
     """Commands and TCP connections through the user's master. ``close`` ends these, not the master.
 
-    It ends them at this side, and does not wait for the master, which may be slow to notice that its output is no longer read.
+    It ends them at this side, and does not wait for the master, which may be slow to notice that its output is no
+    longer read.
     """
 
     def __init__(self, control: str) -> None:

@@ -26,6 +26,7 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.named_secrets import NamedSecrets
+from rancherctl.agents.roster_store import RosterStore
 from rancherctl.contract import LEFT_OUT_KEY, MOVING_KEY, SERVICES_KEY
 from rancherctl.kube.reflector import Source
 from rancherctl.kube.rest import RestClient
@@ -38,25 +39,27 @@ def environment_controllers(
     leader: Leader,
     named: NamedSecrets | None = None,
     source: Source | None = None,
+    clock: Callable[[], float] = boottime,
 ) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most.
 
-    ``named`` reads secrets by name; ``source`` is what a vantage point of a federation watches.
+    ``named`` reads secrets by name; ``source`` is what a vantage point of a federation watches; ``clock`` is in
+    seconds.
     """
     requests = CertificateRequestController(client, leader, config.service_cidr, dict(config.owners))
-    liveness = Liveness(limit=3 * config.lease_seconds)
+    liveness, store = Liveness(limit=3 * config.lease_seconds), RosterStore(client)
     if config.federation:
-        roster = RosterController(client, leader, boottime, liveness=liveness)
+        roster = RosterController(store, leader, clock, liveness=liveness)
         return [roster, HostObjectsController(client, leader), requests]
     inputs = IngressInputs()
-    copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs, named)
+    copies = SecretCopiesController(client, leader, clock, config.default_certificate, inputs, named)
     policy = _service_policy(config)
-    services = ServiceStatusController(client, leader, boottime, policy)
+    services = ServiceStatusController(client, store, leader, clock, policy)
     controllers: list[Controller] = [
         RosterController(
-            client,
+            store,
             leader,
-            boottime,
+            clock,
             liveness=liveness,
             more_alarms=lambda: copies.alarms,
             service_ports=lambda: services.tcp_ports,
@@ -65,15 +68,15 @@ def environment_controllers(
         ),
         HostObjectsController(client, leader),
         copies,
-        IngressStatusController(client, leader, boottime, inputs),
+        IngressStatusController(client, leader, clock, inputs),
         services,
         requests,
-        PodPathsController(client, leader, boottime, config.environment),
-        DnsProblemController(client, leader, boottime),
+        PodPathsController(client, leader, clock, config.environment),
+        DnsProblemController(client, leader, clock),
     ]
-    controllers.append(VantageController(client, source, leader, boottime))
+    controllers.append(VantageController(client, source, leader, clock))
     if config.network_mode != "none":
-        controllers.append(NetworkPolicyController(client, leader, boottime))
+        controllers.append(NetworkPolicyController(client, leader, clock))
     return controllers
 
 

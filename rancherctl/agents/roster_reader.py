@@ -22,8 +22,11 @@ class RosterReader:
         self._roster = Roster()
 
     def read(self, maps: Mapping[str, ConfigMap]) -> Roster:
-        """Return the roster; the same object as long as the stored ConfigMap is the same."""
-        stored = maps.get(ROSTER_KEY)
+        """Return the roster of a table; the same object as long as the stored ConfigMap is the same."""
+        return self.of(maps.get(ROSTER_KEY))
+
+    def of(self, stored: ConfigMap | None) -> Roster:
+        """Return the roster of a ConfigMap (None: it is missing)."""
         if stored is not self._stored:
             self._stored = stored
             try:

@@ -11,6 +11,7 @@ from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import NotLeaderError
+from rancherctl.agents.roster_store import RosterStore
 from rancherctl.contract import CONTROLLER_NAME, NAMESPACE
 from rancherctl.kube import objects
 from rancherctl.kube.client import AlreadyExistsError
@@ -80,7 +81,7 @@ class SimulatedCluster:
 
     def new_controller(self) -> RosterController:
         return RosterController(
-            self.fenced,
+            RosterStore(self.fenced),
             self.leadership,  # type: ignore[arg-type]
             lambda: self.now,
             answering=self.answering,  # type: ignore[arg-type]

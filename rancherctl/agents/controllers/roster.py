@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from rancherctl.agents import reachability
-from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports, listed_users, port_users
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import newly_silent, next_roster
 from rancherctl.agents.roster_reader import ROSTER, RosterReader
-from rancherctl.contract import ALARMS_KEY, HOST_LEASE_PREFIX, NAMESPACE, ROSTER_KEY
-from rancherctl.kube.client import CONFIGMAPS
+from rancherctl.agents.roster_store import RosterStore
+from rancherctl.contract import ALARMS_KEY, HOST_LEASE_PREFIX, NAMESPACE
 from rancherctl.kube.objects import ConfigMap, Lease
-from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster
 from rancherctl.roles import controllers
 
@@ -38,14 +37,14 @@ class RosterController:
     ``more_alarms`` are those of other controllers, stored beside the roster, too. ``service_ports`` are TCP ports of
     each host that its Services have, with the name of the Service: no Ingress is served there. None: not known yet.
     ``more_data`` is stored in the same ConfigMap, and so is what ``notes`` returns, by key ("" = nothing to store;
-    None: not known yet).
+    None: not known yet, what an earlier leader has stored stays).
     """
 
     spec = controllers.ROSTER
 
     def __init__(
         self,
-        client: Fenced,
+        store: RosterStore,
         leader: Leader,
         clock: Callable[[], float],
         *,
@@ -56,7 +55,7 @@ class RosterController:
         more_data: Mapping[str, str] | None = None,
         notes: Callable[[], Mapping[str, str] | None] = dict,
     ) -> None:
-        self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
+        self._store, self._leader, self._clock, self._answering = store, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._more_alarms, self._service_ports = more_alarms, service_ports
         self._more_data, self._notes = dict(more_data or {}), notes
@@ -92,8 +91,9 @@ class RosterController:
         self._update(snapshot, now)
 
     def _update(self, snapshot: Snapshot, now: float) -> None:
-        maps: Mapping[str, ConfigMap] = snapshot.table("configmaps").items
-        stored = self._reader.read(maps)
+        table: Table[ConfigMap] = snapshot.table("configmaps")
+        maps, config_map = table.items, self._store.current(table)
+        stored = self._reader.of(config_map)
         # If the stored roster was deleted, damaged or rolled back, the last known one is written with a higher number.
         before = self._last = stored if stored.newer_than(self._last) else self._last
         names = [h.name for h in before.hosts]
@@ -113,7 +113,7 @@ class RosterController:
         for alarm in set(alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = alarms
-        self._write_changes(stored, before, following.roster, maps.get(ROSTER_KEY), now)
+        self._write_changes(stored, before, following.roster, table, config_map.data if config_map else {}, now)
 
     def _not_servable(self, maps: Mapping[str, ConfigMap], before: Roster, now: float) -> dict[str, tuple[int, ...]]:
         """Ports of each host on which it cannot serve Ingresses, sorted."""
@@ -158,36 +158,39 @@ class RosterController:
         return (f"{len(self._lost)} of {len(after.hosts)} hosts send no heartbeat and do not answer: {names}",)
 
     def _write_changes(
-        self, stored: Roster, before: Roster, roster: Roster, config_map: ConfigMap | None, now: float
+        self,
+        stored: Roster,
+        before: Roster,
+        roster: Roster,
+        table: Table[ConfigMap],
+        data: Mapping[str, str],
+        now: float,
     ) -> None:
-        """Write roster and alarms if the roster differs from the stored one; alarms alone at a limited rate."""
-        data = config_map.data if config_map else {}
-        alarms = data.get(ALARMS_KEY, "")
+        """Write roster and alarms if the roster differs from the stored one; alarms and notes at a limited rate.
+
+        ``data`` is all that is stored.
+        """
         known = all(data.get(key) == text for key, text in self._more_data.items())
         notes = {key: text for key, text in (self._notes() or {}).items() if data.get(key, "") != text}
-        stored_already = alarms == "\n".join(self._alarms) and not notes
+        stored_already = data.get(ALARMS_KEY, "") == "\n".join(self._alarms) and not notes
         if known and roster is stored and (stored_already or now - self._alarmed_at < ALARM_SECONDS):
             return
         if roster is before is not stored:
             roster = replace(before, sequence=before.sequence + 1)
-        self._write(roster, config_map)
+        self._store.write(self._data(roster, data), table)
         self._alarmed_at = now
         if roster is not stored:
             alive = sorted(h.name for h in roster.hosts if h.alive)
             log.info("wrote roster %d.%d, alive: %s", roster.epoch, roster.sequence, ", ".join(alive) or "none")
 
-    def _write(self, roster: Roster, stored: ConfigMap | None) -> None:
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": ROSTER, "namespace": NAMESPACE},
-            "data": {ROSTER: roster.to_json()}
-            | self._more_data
-            | {key: text for key, text in (self._notes() or {}).items() if text}
-            | ({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
+    def _data(self, roster: Roster, stored: Mapping[str, str]) -> dict[str, str]:
+        """All that is to be stored; what an earlier leader stored stays until its successor's ``notes`` are known."""
+        notes = self._notes()
+        if notes is None:
+            notes = {key: text for key, text in stored.items() if key not in {ROSTER, ALARMS_KEY}}
+        return {
+            **{key: text for key, text in notes.items() if text},
+            **self._more_data,
+            ROSTER: roster.to_json(),
+            **({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
         }
-        if stored is None:
-            self._client.create(CONFIGMAPS, body, namespace=NAMESPACE)
-        else:
-            body["metadata"]["resourceVersion"] = stored.meta.resource_version  # type: ignore[index]
-            self._client.replace(CONFIGMAPS, body)

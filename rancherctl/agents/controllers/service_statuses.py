@@ -12,13 +12,14 @@ from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import ReportCache
 from rancherctl.agents.leader import Leader
-from rancherctl.agents.roster_reader import ROSTER, RosterReader
+from rancherctl.agents.roster_reader import RosterReader
+from rancherctl.agents.roster_store import RosterStore
 from rancherctl.change import Change
-from rancherctl.contract import MOVING_KEY, NAMESPACE, ROSTER_KEY
-from rancherctl.errors import ConflictError
-from rancherctl.kube.client import CONFIGMAPS, SERVICES, Json
+from rancherctl.contract import MOVING_KEY
+from rancherctl.errors import ConflictError, NotFoundError
+from rancherctl.kube.client import SERVICES, Json
 from rancherctl.kube.objects import ConfigMap, Meta
-from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.roles import controllers
 from rancherctl.services import moving
 from rancherctl.services.left_out import LeftOut
@@ -32,7 +33,7 @@ from rancherctl.text import and_more
 log = logging.getLogger(__name__)
 HELD: Final = "kube-proxy of many hosts looks broken at once: their addresses stay in statuses of Services: %s"
 STORE_AGAIN: Final = 0.05
-"""Seconds until a write is tried again that met another one of the same object."""
+"""Seconds until a write of the roster's ConfigMap is tried again that met one of another process."""
 TABLES: Final = ("services", "endpointslices", "configmaps")
 
 
@@ -41,12 +42,14 @@ def _ports(stored: ConfigMap) -> HostPorts:
 
 
 class ServiceStatusController:
-    """Writes statuses and Events while this process leads; a standby keeps nothing."""
+    """Writes statuses and Events while this process leads, and ``moving`` into ``store``; a standby keeps nothing."""
 
     spec = controllers.SERVICE_STATUSES
 
-    def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float], policy: ServicePolicy) -> None:
-        self._client, self._leader, self._clock, self._policy = client, leader, clock, policy
+    def __init__(
+        self, client: Fenced, store: RosterStore, leader: Leader, clock: Callable[[], float], policy: ServicePolicy
+    ) -> None:
+        self._store, self._leader, self._clock, self._policy = store, leader, clock, policy
         self._roster, self._reports = RosterReader(), ReportCache(_ports)
         self._memory = Memory()
         self._held: frozenset[str] = frozenset()
@@ -81,7 +84,7 @@ class ServiceStatusController:
         self.tcp_ports = _tcp_ports(wanted, statuses)
         self.left_out = LeftOut(dict.fromkeys(statuses.memory.refused, REFUSED), statuses.held)
         self.moving = moving.to_json(statuses.moving)
-        stored = self._store_moving(maps.get(ROSTER_KEY))
+        stored = self._store_moving(snapshot.table("configmaps"))
         metas: Mapping[str, Meta] = {key: services[key].meta for key in statuses.desired}
 
         def patch(meta: Meta, status: ServiceStatus) -> Json:
@@ -93,20 +96,15 @@ class ServiceStatusController:
         waits += [] if stored else [STORE_AGAIN]
         self._due.done(tables, now if more else now + min(waits) if waits else None)
 
-    def _store_moving(self, roster: ConfigMap | None) -> bool:
-        """Write ``moving`` beside the roster; False if that must be tried again: the roster was written meanwhile."""
-        if roster is None or roster.data.get(MOVING_KEY, "") == self.moving:
+    def _store_moving(self, table: Table[ConfigMap]) -> bool:
+        """Store ``moving`` beside the roster; False if that must be tried again: another process wrote meanwhile."""
+        stored = self._store.current(table)
+        if stored is None or stored.data.get(MOVING_KEY, "") == self.moving:
             return True
-        data = {key: text for key, text in roster.data.items() if key != MOVING_KEY}
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": ROSTER, "namespace": NAMESPACE, "resourceVersion": roster.meta.resource_version},
-            "data": data | ({MOVING_KEY: self.moving} if self.moving else {}),
-        }
+        others = {key: text for key, text in stored.data.items() if key != MOVING_KEY}
         try:
-            self._client.replace(CONFIGMAPS, body)
-        except ConflictError:
+            self._store.write(others | ({MOVING_KEY: self.moving} if self.moving else {}), table)
+        except (ConflictError, NotFoundError):
             return False
         return True
 

@@ -1,10 +1,12 @@
 """Writing of statuses of Services: what an earlier term has measured does not count in the next one."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from rancherctl.agents.controllers.service_statuses import STORE_AGAIN, ServiceStatusController
+from rancherctl.agents.roster_store import RosterStore
 from rancherctl.contract import MOVING_KEY, NAMESPACE, REPORT_PREFIX
 from rancherctl.errors import ConflictError
 from rancherctl.kube import objects
@@ -42,6 +44,10 @@ class Writes:
         return body
 
 
+def controller_of(api: Writes, leader: Leadership, clock: Callable[[], float]) -> ServiceStatusController:
+    return ServiceStatusController(api, RosterStore(api), leader, clock, ServicePolicy())  # type: ignore[arg-type]
+
+
 def snapshot(service: objects.Service = PUBLISHED, reported: HostPorts = NOTHING_YET, **balancer: Any) -> Snapshot:
     """A Service, and a host with this report; by default, kube-proxy has not programmed what is published."""
     hosts = fake.roster(1)
@@ -61,7 +67,7 @@ def snapshot(service: objects.Service = PUBLISHED, reported: HostPorts = NOTHING
 
 def test_a_wait_of_an_earlier_term_does_not_count() -> None:
     leader, time = Leadership(), [100.0]
-    controller = ServiceStatusController(Writes(), leader, lambda: time[0], ServicePolicy())  # type: ignore[arg-type]
+    controller = controller_of(Writes(), leader, lambda: time[0])
     controller.reconcile(snapshot())
     leader.leading = False
     controller.reconcile(snapshot())
@@ -75,7 +81,7 @@ def test_a_wait_of_an_earlier_term_does_not_count() -> None:
 
 def test_hosts_that_are_left_out_are_known_while_it_leads() -> None:
     leader, time = Leadership(), [100.0]
-    controller = ServiceStatusController(Writes(), leader, lambda: time[0], ServicePolicy())  # type: ignore[arg-type]
+    controller = controller_of(Writes(), leader, lambda: time[0])
     controller.reconcile(snapshot())
     assert controller.left_out == LeftOut()
     time[0] += VERIFY_SECONDS
@@ -90,7 +96,7 @@ def test_a_service_without_endpoints_never_has_a_port_of_the_load_balancer() -> 
     """Case 69: kube-proxy rejects what comes to such a port, and the load balancer would not see it."""
     empty = fake.service("a", ("tcp", 80))
     writes = Writes()
-    controller = ServiceStatusController(writes, Leadership(), lambda: 100.0, ServicePolicy())  # type: ignore[arg-type]
+    controller = controller_of(writes, Leadership(), lambda: 100.0)
     controller.reconcile(snapshot(empty, ports={"80": ""}))
     assert controller.tcp_ports == {}
     (body,) = writes.bodies
@@ -108,7 +114,7 @@ def test_a_service_without_endpoints_never_has_a_port_of_the_load_balancer() -> 
 
 def test_what_hosts_are_to_prepare_is_stored_before_the_address_is_published() -> None:
     writes, new = Writes(), fake.service("a")
-    controller = ServiceStatusController(writes, Leadership(), lambda: 100.0, ServicePolicy())  # type: ignore[arg-type]
+    controller = controller_of(writes, Leadership(), lambda: 100.0)
     controller.reconcile(snapshot(new))
     (stored,) = writes.bodies
     assert stored["data"][MOVING_KEY] == controller.moving == '{"h1":["default/a"]}'
@@ -124,7 +130,7 @@ def test_a_roster_that_is_written_at_the_same_moment_is_read_again() -> None:
 
     time = [100.0]
     busy = Busy()
-    controller = ServiceStatusController(busy, Leadership(), lambda: time[0], ServicePolicy())  # type: ignore[arg-type]
+    controller = controller_of(busy, Leadership(), lambda: time[0])
     state = snapshot(fake.service("a"))
     controller.reconcile(state)
     calls: list[Json] = []

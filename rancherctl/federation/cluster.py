@@ -174,7 +174,7 @@ def _credential(connection: Connection) -> Condition:
         return Condition(kind, "False", "CredentialExpired", connection.credential)
     if connection.expires_in is not None and connection.expires_in < EXPIRING_SECONDS:
         days = connection.expires_in / 86400
-        why = f"the credential expires in {days:.1f} days and could not be renewed: rancherctl federation join --renew"
+        why = f"the credential expires in {days:.1f} days and could not be renewed: join the member again with --renew"
         return Condition(kind, "True", "CredentialExpiring", why)
     return Condition(kind, "True" if connection.checked else "Unknown", "Valid" if connection.checked else "NotSeen")
 

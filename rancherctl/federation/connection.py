@@ -154,7 +154,12 @@ class MemberConnection:
         issued = tokens.claim(self._renewer_token, "iat")
         if issued is None or self._now() - issued < RENEW_SECONDS:
             return
-        fresh = self._request(tokens.RENEWER, tokens.RENEWER_SECONDS).value
+        try:
+            fresh = self._request(tokens.RENEWER, tokens.RENEWER_SECONDS).value
+        except RancherctlError as error:
+            # It is valid until it expires, which is days away; that is reported, and the next check tries again.
+            log.warning("the credential of member %s was not renewed: %s", self.member.meta.name, describe(error))
+            return
         self._renewed(fresh)
         self._renewer_token = fresh
         log.info("renewed the credential of member %s", self.member.meta.name)
@@ -178,7 +183,7 @@ class MemberConnection:
             with self._lock:
                 self._work = None
             self._unanswered = 0
-            hint = f"{text}: rancherctl federation join {self.member.meta.name} --renew"
+            hint = f"{text}: rancherctl federation join {self._federation} --env {self.member.meta.name} --renew"
             self._set(replace(state, checked=True, error="", credential=hint, next_server=False))
         else:
             self._unanswered += 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -22,7 +22,10 @@ from rancherctl.contract import (
 )
 from rancherctl.errors import ConflictError, NotFoundError, UnreachableError
 from rancherctl.federation import hub_tables
+from rancherctl.federation.apply import CopyWriter
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.objects import federated_service, service_copy
+from rancherctl.federation.plan import CopyState, State, Step, Verb
 from rancherctl.federation.projection import normalised
 from rancherctl.federation.propagation import Propagation
 from rancherctl.federation.shards import Member
@@ -284,6 +287,46 @@ def test_a_field_that_is_removed_in_the_federation_is_removed_in_members(
     until("changed", changed)
 
 
+def test_a_field_that_a_member_does_not_know_is_named(servers: Servers, space: str) -> None:
+    """Case 23: create and change are refused as a whole, with the field; what was there stays as it was."""
+    m1 = servers.members["m1"]
+    m1.create(NAMESPACES, {"metadata": {"name": space}})
+    writer = CopyWriter(m1, "acme", "fed-uid", lambda: NOW)
+    source = federated_service({"metadata": {"name": "web", "namespace": space, "uid": "u"}, **service_spec()})
+    newer = replace(source, body={**source.body, "spec": {**source.body["spec"], "trafficMagic": "yes"}})
+    refused = CopyState(
+        State.FAILED, "MemberTooOld", "this member's Kubernetes does not know the field spec.trafficMagic"
+    )
+    assert writer.run(Step(Verb.CREATE, source.id, newer)) == refused
+    assert gone(m1, space, "web")
+    assert writer.run(Step(Verb.CREATE, source.id, source)).state is State.PENDING
+    before = copy(servers, "m1", space, "web")
+    assert writer.run(Step(Verb.UPDATE, source.id, newer, service_copy(before))) == refused
+    assert copy(servers, "m1", space, "web")["spec"] == before["spec"]
+
+
+def service_spec() -> Json:
+    return {"spec": {"type": "ClusterIP", "selector": {"app": "web"}, "ports": [{"port": 80, "protocol": "TCP"}]}}
+
+
+def test_services_that_are_deleted_at_once_leave_no_copy(site: Site, servers: Servers, space: str) -> None:
+    """k/k#38133: Federation v1 lost the race for its finalizer, and copies stayed for ever.
+
+    A Service without our finalizer has no copy yet; one with it goes when its copies are gone.
+    """
+    names = [f"brief-{number}" for number in range(20)]
+    for name in names:
+        servers.federation.create(SERVICES, service(name, type="ClusterIP"), namespace=space)
+        label = {"metadata": {"labels": {"changed": "meanwhile"}}}  # so that the finalizer's version is often refused
+        servers.federation.patch(SERVICES, name, label, namespace=space)
+        servers.federation.delete(SERVICES, name, namespace=space)
+    servers.federation.create(SERVICES, service("last", type="ClusterIP"), namespace=space)
+    in_sync(servers, space, "last")
+    until("gone", lambda: all(gone(servers.federation, space, name) for name in names))
+    for api in servers.members.values():
+        until("no copy", lambda api=api: all(gone(api, space, name) for name in names))
+
+
 def test_deleting_a_service_removes_its_copies_everywhere(site: Site, servers: Servers, space: str) -> None:
     servers.federation.create(SERVICES, service("web"), namespace=space)
     in_sync(servers, space, "web")
@@ -330,6 +373,7 @@ def test_a_second_delete_cannot_turn_orphan_into_a_cascade(site: Site, servers: 
 
 
 def test_a_selector_moves_the_copies(site: Site, servers: Servers, space: str) -> None:
+    """Case 13, k/k#29887: what the design of Federation v1's cluster selector asked for, and came late to Services."""
     servers.federation.create(SERVICES, service("web"), namespace=space)
     in_sync(servers, space, "web")
     annotate(servers.federation, space, "web", cluster_selector="env=prod")
@@ -361,6 +405,7 @@ def existing(servers: Servers, space: str, **spec: Any) -> Json:
 def test_a_service_that_was_there_before_is_adopted_by_rule_only(
     site: Site, servers: Servers, space: str, adopt: str, spec: dict[str, Any], result: str
 ) -> None:
+    """Cases 15, 20; k/k#23848: Federation v1 adopted whatever had the name, and changed it."""
     before = existing(servers, space, **spec)
     wanted = service("web")
     wanted["metadata"]["annotations"] = {"federation.rancherctl.io/adopt": adopt}
@@ -433,6 +478,7 @@ class Off:
 def test_an_unreachable_member_holds_no_deletion_and_loses_its_copy_when_it_returns(
     site: Site, servers: Servers, space: str
 ) -> None:
+    """Case 18, kubefed#591 #603 #1254: deleted objects waited for ever for a cluster that was off."""
     servers.federation.create(SERVICES, service("web"), namespace=space)
     in_sync(servers, space, "web")
     site.workers.pop("m1").stop()
@@ -456,6 +502,7 @@ def test_an_unreachable_member_holds_no_deletion_and_loses_its_copy_when_it_retu
 
 
 def test_a_program_that_changes_a_copy_again_and_again_is_named(site: Site, servers: Servers, space: str) -> None:
+    """Case 12, karmada#3410 #1273 #386: two managers of one object change it for ever."""
     servers.federation.create(SERVICES, service("web"), namespace=space)
     in_sync(servers, space, "web")
     m1, writes = servers.members["m1"], 0

@@ -234,12 +234,19 @@ def test_kubectl_delete_cluster_is_a_leave_that_keeps_copies(sites: Sites, m1: R
 
 
 def test_what_a_join_was_given_stays_until_it_is_given_again(sites: Sites, m1: RestClient) -> None:
-    """Labels and addresses of --label and --address survive a plain second join; the CA is kept as it is known."""
+    """Labels and addresses of --label and --address survive a plain second join; the CA is kept as it is known.
+
+    Case 27, k/k#39482, federation#90: labels that are given to a join select at once.
+    """
+    chosen = service("chosen")
+    chosen["metadata"]["annotations"] = {"federation.rancherctl.io/cluster-selector": "env=prod"}
+    sites.hub.create(SERVICES, chosen, namespace="default")
     assert sites.join("m1", labels={"env": "prod"}, addresses=("203.0.113.0/28",))
     assert not sites.join("m1")
     stored = sites.hub.get(CLUSTERS, "m1")
     assert stored["metadata"]["labels"] == {"env": "prod"}
     assert stored["spec"]["addresses"] == ["203.0.113.0/28"]
+    until("selected", lambda: exists(m1, "chosen"))
     sites.hub.patch(CLUSTERS, "m1", {"spec": {"suspended": True}})
     sites.join("m1", labels={"env": "test"})
     stored = sites.hub.get(CLUSTERS, "m1")
@@ -248,6 +255,8 @@ def test_what_a_join_was_given_stays_until_it_is_given_again(sites: Sites, m1: R
     sites.join("m1", labels={"tier": "gold"}, removed_labels=("env",))
     assert sites.hub.get(CLUSTERS, "m1")["metadata"]["labels"] == {"tier": "gold"}, "labels of the environment follow"
     assert join.federations_of(m1) == ["acme"]
+    until("no longer selected", lambda: not exists(m1, "chosen"))
+    sites.hub.delete(SERVICES, "chosen", namespace="default")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import threading
 import uuid
@@ -58,7 +59,7 @@ class Store:
         """Store a new version of an object and tell the watches."""
         with self.changed:
             self.version += 1
-            obj = copy.deepcopy(obj)
+            obj = encoded(copy.deepcopy(obj))
             meta = obj.setdefault("metadata", {})
             if namespace:
                 meta["namespace"] = namespace
@@ -93,7 +94,7 @@ class Store:
                     "Conflict",
                     "the object has been modified; please apply your changes to the latest version and try again",
                 )
-            obj = copy.deepcopy(obj)
+            obj = encoded(copy.deepcopy(obj))
             obj["metadata"] = {
                 **obj["metadata"],
                 "resourceVersion": old["metadata"]["resourceVersion"],
@@ -138,6 +139,14 @@ class Store:
             if old is None:
                 return copy.deepcopy(new) if dry else self.put(collection, namespace, new)
             return self.update(collection, namespace, name, new, dry=dry)
+
+
+def encoded(obj: Json) -> Json:
+    """A Secret as it is stored: ``stringData`` becomes a part of ``data``."""
+    texts = obj.pop("stringData", None)
+    if texts:
+        obj["data"] = (obj.get("data") or {}) | {k: base64.b64encode(v.encode()).decode() for k, v in texts.items()}
+    return obj
 
 
 def matches(obj: Json, labels: str, fields: str) -> bool:

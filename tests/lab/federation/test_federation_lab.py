@@ -30,7 +30,7 @@ from tests.lab.support import until
 def test_a_service_is_served_by_both_members_and_has_their_addresses(shop: Sites, measure: Measure) -> None:
     """Cases 1, 8, 9, 10, 16: own values in both members; the union of addresses, which the federation's host reaches.
 
-    Deleting it removes copies, records and markers everywhere (k/k#36799: no CNAME is left; federation#251).
+    Deleting it removes copies, records and markers everywhere (k/k#36799: no CNAME is left; federation#251 #252).
     """
     begin = time.monotonic()
     shop.acme.kubectl("-n", SPACE, "create", "service", "loadbalancer", "web", "--tcp=80:8080")

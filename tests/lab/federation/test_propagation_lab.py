@@ -170,7 +170,10 @@ def test_a_foreground_deletion_ends(shop: Sites) -> None:
 
 
 def test_a_deleted_namespace_leaves_what_is_foreign_there(shop: Sites) -> None:
-    """Case 19, karmada#3728: copies go, the member's Namespace stays with what others have put into it."""
+    """Case 19, karmada#3728: copies go, the member's Namespace stays with what others have put into it.
+
+    kubefed#954: the deletion of a Namespace never ended.
+    """
     shop.acme.kubectl("create", "namespace", "brief")
     try:
         found = body("brief-web", type="ClusterIP")

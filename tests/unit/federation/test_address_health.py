@@ -69,7 +69,10 @@ class _World:
 
 
 def test_a_dead_member_is_withdrawn_within_four_rounds_and_returns() -> None:
-    """Case 43: out within 10 s, back within 20 s after the address answers."""
+    """Case 43: out within 10 s, back within 20 s after the address answers.
+
+    k/k#36923, federation#83 #264: addresses of clusters that were off stayed in Federation v1's DNS.
+    """
     world = _World()
     world.rounds(5)
     world.dead, world.silent = {M1}, {"m1"}
@@ -153,7 +156,7 @@ def test_the_only_valid_place_needs_something_else_that_answers() -> None:
 
 
 def test_losing_an_api_changes_nothing() -> None:
-    """Case 44: its controller reports no more, its addresses answer."""
+    """Case 44: its controller reports no more, its addresses answer (k/k PR#36390, karmada PR#6258)."""
     world = _World()
     world.rounds(5)
     world.silent = {"m1"}

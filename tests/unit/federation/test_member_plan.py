@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from rancherctl.federation.objects import CopyView, Federated, ObjectId
 from rancherctl.federation.plan import MemberPlan, Memo, State, Tombstone, Verb, WantedCopies, counts, plan
 from tests.fakes.federation import FEDERATION, UID, copy_of, namespace_json, service_json, source_of
@@ -78,6 +80,7 @@ def test_a_label_or_annotation_that_is_foreign_stays_and_a_copied_one_comes_back
 
 
 def test_absence_deletes_nothing_and_is_reported() -> None:
+    """Case 22."""
     made = look(wanted(), [copy_of(WEB)])
     assert made.steps == ()
     assert made.orphans == (WEB.id,)
@@ -155,6 +158,7 @@ def many(count: int) -> list[Federated]:
 
 
 def test_many_deletes_without_tombstones_are_held_until_they_are_forced() -> None:
+    """Case 55, karmada#5150 #2364: a label of a member that is lost looks like a decision."""
     sources = many(60)
     copies = [copy_of(source) for source in sources]
     deselected = {source.id: source.meta.uid for source in sources[:21]}
@@ -170,6 +174,15 @@ def test_tombstones_explain_any_number_of_deletes() -> None:
     sources = many(60)
     graves = {source.id: Tombstone(source.meta.uid) for source in sources}
     assert len(look(wanted(tombstones=graves), [copy_of(source) for source in sources]).steps) == 60
+
+
+@pytest.mark.parametrize(("leave", "verb"), [("delete", Verb.DELETE), ("keep", Verb.RELEASE)])
+def test_a_member_that_leaves_loses_all_its_copies_at_once(leave: str, verb: Verb) -> None:
+    """Case 55: that it leaves explains them; its first look deletes nothing."""
+    copies = [copy_of(source) for source in many(60)]
+    made = look(wanted(leave=leave), copies)
+    assert [step.verb for step in made.steps] == [verb] * 60
+    assert (made.held, look(wanted(leave=leave), copies, first=True).steps) == ((), ())
 
 
 def test_few_deletes_and_a_small_share_need_no_second_opinion() -> None:

@@ -77,7 +77,7 @@ def test_a_service_gets_its_condition_and_withheld_addresses() -> None:
 
 
 def test_a_member_has_left_one_ttl_after_its_addresses_are_out() -> None:
-    """Case 36: the address leaves DNS before anything else goes."""
+    """Case 36: the address leaves DNS before anything else goes (k/k#36657 #46043, federation#80)."""
     site = _Site()
     site.dns.want([WEB])
     site.dns.publisher.step()

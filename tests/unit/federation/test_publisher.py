@@ -207,6 +207,7 @@ def test_records_of_others_stay_until_they_are_adopted() -> None:
 
 
 def test_a_deleted_service_leaves_nothing_and_an_absent_one_everything() -> None:
+    """Case 16: k/k#36799, federation#251 #252: records of all rungs stayed; external-dns#2858: they all went."""
     site = _Site()
     site.publisher.want([WEB], {})
     site.publisher.step()

@@ -62,6 +62,7 @@ def test_a_shard_has_the_addresses_that_the_member_may_publish_with_their_places
 
 
 def test_a_member_that_was_never_seen_is_as_the_status_said_last() -> None:
+    """k/k PR#39328: what members had was lost when Federation v1's controller was restarted while one was away."""
     status = service_status(WEB, [line("m1", "203.0.113.7")], (), DnsPart())
     unseen = Member("m1")
     found = shard(WEB, unseen, last_known(status.annotation)["m1"])
@@ -164,6 +165,7 @@ def test_a_selector_that_cannot_be_read_is_said_on_the_object() -> None:
 
 
 def test_the_annotation_is_at_most_8_kb_and_keeps_members_with_problems() -> None:
+    """Case 10."""
     lines = [line(f"member-{number:03}", "203.0.113.7", "203.0.113.8") for number in range(60)]
     bad = MemberLine("zurich", CopyState(State.CONFLICT, "Exists", "differs in spec.ports"), None)
     status = service_status(

@@ -1,0 +1,160 @@
+"""A federation whose process runs in this one: fake APIs of the federation and its members, and a zone in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
+from rancherctl.errors import RancherctlError
+from rancherctl.federation.health import Target
+from rancherctl.federation.hub import SPEC, Hub
+from rancherctl.federation.inventory import MemoryInventory
+from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones
+from rancherctl.federation.public_dns import PublicDns
+from rancherctl.kube.cache import Cache
+from rancherctl.kube.rest import RestClient
+from rancherctl.polling import poll_until
+from tests.fakes.dns_provider import lines
+from tests.fakes.federation_hub import hub_options
+from tests.fakes.kube import FakeApi
+from tests.fakes.member_api import CLUSTERS, NAMESPACES, MemberApi, cluster_json, secret_json
+from tests.fakes.member_process import SERVICES, MemberStore
+
+ZONE = "acme.example"
+SECRETS = "/api/v1/secrets"
+GIVE_UP = 60.0
+Json = dict[str, Any]
+
+
+def _settings(uid: str) -> FederationSettings:
+    """Names expire at once, so that a member that leaves does not wait for caches."""
+    return FederationSettings("acme", uid, ZONE, "memory", ttl=0)
+
+
+def all_answer(found: Iterable[Target]) -> Mapping[str, bool | None]:
+    """A prober to which every address answers."""
+    return {target.key: True for target in found}
+
+
+def writes(api: FakeApi) -> list[tuple[str, str]]:
+    """The requests that could have changed a Service or a Namespace of an API."""
+    kinds = ("/services", "/namespaces/default?", "/namespaces/default ")
+    return [(verb, path) for verb, path in api.requests if verb != "GET" and any(k in f"{path} " for k in kinds)]
+
+
+@dataclass
+class Process:
+    """The Hub as rancherctl-federation runs it, without an election."""
+
+    api: FakeApi
+    zones: MemoryZones
+    wake: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Process:
+        self.client = RestClient(self.api.url)
+        self.provider = MemoryProvider(self.zones, ZONE)
+        self.hub = Hub(self.client, _settings, hub_options(self.wake, names=self._names))
+        self.cache = Cache(self.client, SPEC.tables, lambda _: self.wake.set())
+        self.cache.start()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        return self
+
+    def _names(self, settings: FederationSettings) -> PublicDns:
+        self.names = PublicDns(
+            settings,
+            self.provider,
+            MemoryInventory(),
+            gate=lambda: None,
+            changed=self.hub.changed,
+            clock=time.monotonic,
+            probe_all=all_answer,
+        )
+        return self.names
+
+    def _run(self) -> None:
+        while not self.ended.is_set():
+            self.wake.clear()
+            with suppress(RancherctlError):  # the process logs it and tries again
+                self.hub.reconcile(self.cache.snapshot())
+            self.wake.wait(0.2)
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.wake.set()
+        self.thread.join(20)
+        self.hub.stop()
+        self.cache.stop()
+        self.client.close()
+
+
+class FederationSite:
+    """The federation acme; member ``mN`` gives its Services the address 203.0.113.N. ``process`` runs its process."""
+
+    def __init__(self, *members: str) -> None:
+        self.api, self.zones = FakeApi(), MemoryZones(ZONE)
+        self.api.store.put(NAMESPACES, "", {"metadata": {"name": "kube-system", "uid": "fed-uid"}})
+        self.api.store.put(NAMESPACES, "", {"metadata": {"name": "default"}})
+        self.members: dict[str, MemberApi] = {}
+        for number, name in enumerate(members, 1):
+            member = MemberApi(name=name, store=MemberStore(address=f"203.0.113.{number}"))
+            opened = {"name": "default", "labels": {FEDERATION_LABEL: "acme"}}
+            member.store.put(NAMESPACES, "", {"metadata": opened})
+            self.members[name] = member
+            self.api.store.put(SECRETS, FEDERATION_CONTROLLER, secret_json(name))
+            self.api.store.put(CLUSTERS, "", cluster_json(name, member.url, addresses=["203.0.113.0/24"]))
+
+    def process(self) -> Process:
+        """A new process of the federation, for a block."""
+        return Process(self.api, self.zones)
+
+    def create(self, *names: str, **spec: Any) -> None:
+        """Federated Services whose endpoints somebody else keeps."""
+        for name in names:
+            found = {"type": "LoadBalancer", "ports": [{"port": 80, "targetPort": 8080, "protocol": "TCP"}], **spec}
+            self.api.store.put(SERVICES, "default", {"metadata": {"name": name}, "spec": found})
+
+    def copies(self, member: str) -> list[str]:
+        """Names of the Services of a member."""
+        store = self.members[member].store
+        with store.changed:
+            return sorted(name for collection, _, name in store.objects if collection == SERVICES)
+
+    def zone(self, *, markers: bool = False) -> list[str]:
+        """The records of the public zone, without that of the process."""
+        with self.zones.lock:
+            found = lines(dict(self.zones.sets[f"{ZONE}."]), markers=markers)
+        return [line for line in found if not line.startswith("_rancherctl-")]
+
+    def wait(self, what: str, answer: Callable[[], Any]) -> Any:
+        """Ask until the answer is true."""
+        found = poll_until(answer, GIVE_UP)
+        assert found, what
+        return found
+
+    def close(self) -> None:
+        """End all APIs."""
+        for api in (self.api, *self.members.values()):
+            api.close()
+
+
+def settled(process: Process) -> bool:
+    """Whether every copy is in sync, and the zone as wanted."""
+    handles = list(process.hub._handles.values())
+    views = [handle.worker.view() for handle in handles]
+    published = hasattr(process, "names") and process.names.publisher.state()
+    return bool(
+        views
+        and all(v.reachable and v.states and all(s.state == "InSync" for s in v.states.values()) for v in views)
+        and published
+        and published.read
+        and not published.pending
+        and not published.problem
+    )

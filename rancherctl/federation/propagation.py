@@ -22,7 +22,7 @@ from rancherctl.federation.plan import WantedCopies
 from rancherctl.federation.service_states import ServiceStates
 from rancherctl.federation.shards import Member
 from rancherctl.federation.status import DnsPart, ServiceStatus, status_body
-from rancherctl.federation.wanted import unguarded, wanted_copies
+from rancherctl.federation.wanted import StableSources, unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, AlreadyExistsError, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
@@ -99,6 +99,7 @@ class Propagation:
         self._api, self._settings, self._clock, self._now = api, settings, clock, now
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
         self._deleted_since: dict[ObjectId, float] = {}
+        self._services, self._namespaces = StableSources(), StableSources()
         self._states = ServiceStates(settings.when_none)
         self._events = EventRecorder(api, clock=clock, now=now)
         self.services: Sequence[FederatedService] = ()
@@ -120,9 +121,8 @@ class Propagation:
         """
         entries = {name: found.entries for name, found in view.pending.items()}
         settings = self._settings
-        wanted = wanted_copies(
-            settings.name, settings.uid, view.services.values(), view.namespaces, members.values(), entries
-        )
+        services, namespaces = self._services.of(view.services), self._namespaces.of(view.namespaces)
+        wanted = wanted_copies(settings.name, settings.uid, services.values(), namespaces, members.values(), entries)
         for name, worker in workers.items():
             if name in wanted:
                 worker.want(wanted[name])

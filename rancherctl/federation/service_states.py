@@ -1,15 +1,17 @@
 """ServiceStates: what each federated Service is in its members, computed again only where something has changed.
 
-Pure but for its memory of the last call.
+Pure but for its memory of the last call. A change of one copy costs little, however many Services and members there
+are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rancherctl.federation.model import FederatedService
-from rancherctl.federation.objects import Federated
+from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.plan import CopyState, State, WantedCopies
 from rancherctl.federation.shards import Member, federated_service, shard
 from rancherctl.federation.status import (
@@ -44,9 +46,8 @@ class ServiceStates:
 
     def __init__(self, when_none: str) -> None:
         self._when_none = when_none
-        self._known: dict[str, tuple[tuple[object, ...], ServiceState]] = {}
-        self._members: dict[str, tuple[tuple[object, ...], int]] = {}
-        self._version = 0
+        self._known: dict[str, tuple[Federated, DnsPart, ServiceState]] = {}
+        self._seen = _Seen((), {})
 
     def update(
         self,
@@ -61,37 +62,19 @@ class ServiceStates:
         ``withdrawn``: addresses that are judged dead; ``dns``: what the public DNS says of Services.
         """
         listed = sorted(members.items())
-        versions = self._member_versions(listed)
+        seen = _Seen.of(listed, wanted, withdrawn)
+        changed = seen.changed_since(self._seen)
         out: dict[str, ServiceState] = {}
-        known: dict[str, tuple[tuple[object, ...], ServiceState]] = {}
+        known: dict[str, tuple[Federated, DnsPart, ServiceState]] = {}
         for key, service in services.items():
             if service.meta.deleting or not (travels(service) or service.options.stay):
                 continue
-            part = dns.get(key, _NO_DNS)
-            basis = (service, part, withdrawn, versions, _parts(service, listed, wanted))
-            before = self._known.get(key)
-            state = (
-                before[1]
-                if before is not None and before[0] == basis
-                else self._state(service, listed, wanted, withdrawn, part)
-            )
-            out[key], known[key] = state, (basis, state)
-        self._known = known
+            part, before = dns.get(key, _NO_DNS), self._known.get(key)
+            if before is None or changed is None or key in changed or before[0] is not service or before[1] != part:
+                before = (service, part, self._state(service, listed, wanted, withdrawn, part))
+            known[key], out[key] = before, before[2]
+        self._known, self._seen = known, seen
         return out
-
-    def _member_versions(self, members: list[tuple[str, Member]]) -> tuple[tuple[str, int], ...]:
-        """A number for each member, another one when what concerns all its Services has changed."""
-        found: dict[str, tuple[tuple[object, ...], int]] = {}
-        for name, member in members:
-            view = member.view
-            basis = (view.known, view.reachable, member.addresses, member.drained, member.leaving, member.topology)
-            before = self._members.get(name)
-            if before is None or before[0] != basis:
-                self._version += 1
-                before = (basis, self._version)
-            found[name] = before
-        self._members = found
-        return tuple((name, version) for name, (_, version) in found.items())
 
     def _state(
         self,
@@ -112,22 +95,66 @@ class ServiceStates:
         )
 
 
-def _parts(
-    service: Federated, members: list[tuple[str, Member]], wanted: Mapping[str, WantedCopies]
-) -> list[tuple[object, ...]]:
-    """What concerns this Service alone in each member."""
-    found, key = service.id, service.id.key
-    return [
-        (
-            found in wanted[name].selected,
-            found in wanted[name].uncertain,
-            member.view.copies.get(found),
-            member.view.states.get(found),
-            member.view.ready.get(key),
-            bool(member.view.held) and found in member.view.held,
-        )
-        for name, member in members
-    ]
+@dataclass(frozen=True, slots=True)
+class _MemberCopies:
+    """What concerns single Services in a member, by the object or (``ready``) its key."""
+
+    selected: Mapping[ObjectId, object]
+    uncertain: Mapping[ObjectId, object]
+    copies: Mapping[ObjectId, object]
+    states: Mapping[ObjectId, object]
+    ready: Mapping[str, object]
+    held: Mapping[ObjectId, object]
+
+    @staticmethod
+    def of(member: Member, wanted: WantedCopies) -> _MemberCopies:
+        view = member.view
+        held = dict.fromkeys(view.held)
+        return _MemberCopies(wanted.selected, wanted.uncertain, view.copies, view.states, view.ready, held)
+
+    def differing(self, before: _MemberCopies) -> set[str]:
+        """Keys of objects for which something is not as before."""
+        ids: set[ObjectId] = set()
+        for new, old in (
+            (self.selected, before.selected),
+            (self.uncertain, before.uncertain),
+            (self.held, before.held),
+        ):
+            if new is not old:
+                ids |= new.keys() ^ old.keys()
+        ids |= _differing(self.copies, before.copies) | _differing(self.states, before.states)
+        return {object_id.key for object_id in ids} | _differing(self.ready, before.ready)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a call saw: ``common`` concerns every Service, ``copies`` single ones, by member."""
+
+    common: tuple[object, ...]
+    copies: Mapping[str, _MemberCopies]
+
+    @staticmethod
+    def of(members: list[tuple[str, Member]], wanted: Mapping[str, WantedCopies], withdrawn: frozenset[str]) -> _Seen:
+        common: list[object] = [withdrawn]
+        for name, member in members:
+            view = member.view
+            state = view.known, view.reachable, member.addresses, member.drained, member.leaving, member.topology
+            common.append((name, state))
+        return _Seen(tuple(common), {name: _MemberCopies.of(member, wanted[name]) for name, member in members})
+
+    def changed_since(self, before: _Seen) -> frozenset[str] | None:
+        """Keys of the Services that a change concerns; None if one concerns all of them."""
+        if self.common != before.common:
+            return None
+        return frozenset().union(*(found.differing(before.copies[name]) for name, found in self.copies.items()))
+
+
+def _differing(new: Mapping[Any, object], old: Mapping[Any, object]) -> set[Any]:
+    """Keys whose value is not as before, or that were added or removed."""
+    if new is old:
+        return set()
+    changed = {key for key, value in new.items() if (known := old.get(key)) is not value and known != value}
+    return changed | (old.keys() - new.keys())
 
 
 def _lines(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rancherctl.federation.objects import Federated, ObjectId
@@ -46,6 +46,36 @@ class _Candidate:
         return selects(self.namespace, member) if answer and self.namespace is not None else answer
 
 
+class StableSources:
+    """Federated objects of one kind as copies see them: the same object as before while only its status has changed.
+
+    A status changes with each member; so it makes no member's worker look at its copies again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Federated, Federated]] = {}
+
+    def of(self, sources: Mapping[str, Federated]) -> dict[str, Federated]:
+        """``sources``, each as it was at the last call if copies see no difference."""
+        known: dict[str, tuple[Federated, Federated]] = {}
+        for key, source in sources.items():
+            before = self._known.get(key)
+            if before is None or (before[0] is not source and _copied(before[1]) != _copied(source)):
+                before = (source, source)
+            known[key] = (source, before[1])
+        self._known = known
+        return {key: stable for key, (_, stable) in known.items()}
+
+
+def _copied(source: Federated) -> tuple[object, ...]:
+    """What copies depend on."""
+    meta = source.meta
+    return (
+        *(meta.uid, meta.deleting, source.guarded, source.orphan, source.digest, source.options),
+        *(source.spec_digest, source.node_ports, source.family_policy, source.type),
+    )
+
+
 def wanted_copies(
     federation: str,
     federation_uid: str,
@@ -71,6 +101,8 @@ def wanted_copies(
     for namespace in namespaces.values():
         if namespace.meta.deleting:
             tombstones[namespace.id] = Tombstone(namespace.meta.uid, namespace.orphan)
+    living = [namespace for namespace in namespaces.values() if not namespace.meta.deleting]
+    choices = _Choices(candidates, living)
     found: dict[str, WantedCopies] = {}
     for member in members:
         if member.leave:
@@ -78,7 +110,10 @@ def wanted_copies(
             continue
         waiting = {i: Tombstone(entry.uid, entry.orphan) for i, entry in pending.get(member.name, {}).items()}
         basis = WantedCopies(federation, federation_uid, tombstones=waiting | tombstones, force=member.force)
-        found[member.name] = _for_member(basis, candidates, namespaces.values(), member)
+        choice = choices.of(member)
+        found[member.name] = replace(
+            basis, selected=choice.selected, deselected=choice.deselected, uncertain=choice.uncertain
+        )
     return found
 
 
@@ -86,29 +121,65 @@ def _everywhere(source: Federated) -> bool:
     return travels(source) and source.options.selector is not None and not source.options.selector.requirements
 
 
-def _for_member(
-    wanted: WantedCopies, candidates: Iterable[_Candidate], namespaces: Iterable[Federated], member: Member
-) -> WantedCopies:
-    """``wanted`` with what goes to the member, and what does not."""
-    selected: dict[ObjectId, Federated] = {}
-    deselected: dict[ObjectId, str] = {}
-    uncertain: dict[ObjectId, Federated] = {}
-    nothing_new = member.drained or member.leaving
-    for candidate in candidates:
-        service, home, answer = candidate.service, candidate.namespace, candidate.goes_to(member)
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What goes to a member, and what does not; see WantedCopies."""
+
+    selected: dict[ObjectId, Federated] = field(default_factory=dict)
+    deselected: dict[ObjectId, str] = field(default_factory=dict)
+    uncertain: dict[ObjectId, Federated] = field(default_factory=dict)
+
+    def add(self, candidate: _Candidate, answer: bool | None, *, nothing_new: bool) -> None:
+        """Add an object; ``answer`` of its selector, None if that cannot be read."""
+        service, home = candidate.service, candidate.namespace
         if answer is None or (answer and nothing_new):
-            uncertain[service.id] = service
+            self.uncertain[service.id] = service
         elif not answer or home is None:
-            deselected[service.id] = service.meta.uid
+            self.deselected[service.id] = service.meta.uid
         elif home.meta.deleting:
-            continue  # its Services are about to be deleted: they go with their own tombstones
+            return  # its Services are about to be deleted: they go with their own tombstones
         elif service.guarded and home.guarded:
-            selected[home.id] = home
-            selected[service.id] = service
-    for namespace in namespaces:
-        if not namespace.meta.deleting and namespace.id not in selected:
-            uncertain[namespace.id] = namespace  # it stays where it is; nothing of it goes there now
-    return replace(wanted, selected=selected, deselected=deselected, uncertain=uncertain)
+            self.selected[home.id] = home
+            self.selected[service.id] = service
+
+    def add_namespaces(self, namespaces: Iterable[Federated]) -> None:
+        """A Namespace that nothing goes to stays where it is."""
+        for namespace in namespaces:
+            if namespace.id not in self.selected:
+                self.uncertain[namespace.id] = namespace
+
+
+class _Choices:
+    """The choice for each member. What goes everywhere is chosen once: members are many, selectors are rare."""
+
+    def __init__(self, candidates: Iterable[_Candidate], namespaces: Sequence[Federated]) -> None:
+        every = list(candidates)
+        self._common = [candidate for candidate in every if candidate.everywhere]
+        self._chosen = [candidate for candidate in every if not candidate.everywhere]
+        self._namespaces = namespaces
+        self._shared: dict[bool, _Choice] = {}
+        """By whether the member gets nothing new; without Namespaces that nothing goes to, if selectors follow."""
+
+    def of(self, member: Member) -> _Choice:
+        nothing_new = member.drained or member.leaving
+        shared = self._shared.get(nothing_new)
+        if shared is None:
+            shared = self._shared[nothing_new] = self._of_all(nothing_new)
+        if not self._chosen:
+            return shared
+        own = _Choice(dict(shared.selected), dict(shared.deselected), dict(shared.uncertain))
+        for candidate in self._chosen:
+            own.add(candidate, candidate.goes_to(member), nothing_new=nothing_new)
+        own.add_namespaces(self._namespaces)
+        return own
+
+    def _of_all(self, nothing_new: bool) -> _Choice:
+        choice = _Choice()
+        for candidate in self._common:
+            choice.add(candidate, True, nothing_new=nothing_new)
+        if not self._chosen:
+            choice.add_namespaces(self._namespaces)
+        return choice
 
 
 def unguarded(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.pending import PendingEntry, parse, render
 from rancherctl.federation.plan import Tombstone, WantedCopies
-from rancherctl.federation.wanted import unguarded, wanted_copies
+from rancherctl.federation.wanted import StableSources, unguarded, wanted_copies
 from tests.fakes.federation import FEDERATION, UID, annotated, deleting, member, namespace_json, service_json, source_of
 
 PROD = member("prod", labels={"env": "prod"})
@@ -116,3 +116,30 @@ def test_stored_tombstones_are_read_back_and_damaged_ones_delete_nothing() -> No
     assert parse(stored) == entries
     assert parse({**stored, "Service.a.b": "{", "Service.c.d": "[]", "Service.e.f": '{"orphan": true}'}) == entries
     assert wanted(prod=entries)["prod"].tombstones[ObjectId("Namespace", "team-a")] == Tombstone("u2", orphan=True)
+
+
+def test_a_source_is_the_same_object_while_copies_see_no_difference() -> None:
+    """Its status, which is written at each change in a member, wakes no worker; everything that copies have does."""
+    sources, web = StableSources(), source_of(service_json("web"))
+    key = web.id.key
+    assert sources.of({key: web})[key] is web
+    written = replace(web, meta=replace(web.meta, resource_version="2"), status="{}", published=("203.0.113.1",))
+    assert sources.of({key: written})[key] is web
+    changes: list[dict[str, object]] = [
+        {"digest": "other"},
+        {"meta": replace(web.meta, uid="other")},
+        {"meta": replace(web.meta, deleting=True)},
+        {"finalizers": ()},
+        {"orphan": True},
+        {"spec_digest": "other"},
+        {"node_ports": (("80/TCP", 30080),)},
+        {"family_policy": "PreferDualStack"},
+        {"type": "ClusterIP"},
+        {"options": replace(web.options, stay=True)},
+    ]
+    for change in changes:
+        changed = replace(written, **change)
+        assert sources.of({key: written})[key] is not changed
+        assert sources.of({key: changed})[key] is changed, change
+    assert sources.of({}) == {}
+    assert sources.of({key: written})[key] is written

@@ -62,6 +62,7 @@ class PublicDns:
         self._report, self._reported = report, ""
         self.publisher = DnsPublisher(settings, provider, gate=gate, store=store, on_change=changed, clock=clock)
         self._lock = threading.Lock()
+        self._shown, self._parts = DnsState(), dict[str, DnsPart]()
         self._judge: Judge | None = None
         self._log = ProbeLog()
         self._targets: Mapping[str, Target] = {}
@@ -221,7 +222,16 @@ class PublicDns:
     def dns(self) -> Mapping[str, DnsPart]:
         """By ``namespace/name``: what is published and withheld."""
         state = self.publisher.state()
-        return {key: _part(state, key) for key in state.services}
+        if state is not self._shown:
+            before, common = self._shown, (state.conflicts, state.problem, bool(state.pending))
+            same = common == (before.conflicts, before.problem, bool(before.pending))
+            known = self._parts if same else {}
+            self._parts = {
+                key: known[key] if key in known and before.services[key] == service else _part(state, key)
+                for key, service in state.services.items()
+            }
+            self._shown = state
+        return self._parts
 
     def withdrawn(self) -> frozenset[str]:
         """Addresses that are judged dead."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from threading import Lock
 
 from rancherctl.dns.model import RecordSet
@@ -102,8 +102,9 @@ class MemoryProvider:
                     c.key: Result(Outcome.REFUSED, _CHANGED if c.key in changed else "not sent", stale=True)
                     for c in changes
                 }
+            kinds = _kinds(content, changes)
             for change in changes:
-                self._change(content, change)
+                self._change(content, kinds, change)
             self._zones.serial += 1
             return dict.fromkeys((c.key for c in changes), DONE)
 
@@ -130,17 +131,31 @@ class MemoryProvider:
         texts = old.marker.rdatas() if old.marker else ()
         return there == seen and self._texts(content, marker_name(change.key)) == texts
 
-    def _change(self, content: dict[tuple[str, str], RecordSet], change: NameChange) -> None:
+    def _change(
+        self, content: dict[tuple[str, str], RecordSet], kinds: Mapping[str, set[str]], change: NameChange
+    ) -> None:
         for old in change.old.sets if change.old else ():
             content.pop((old.name, old.type), None)
+            kinds[old.name].discard(old.type)
         marker = marker_name(change.key)
         content.pop((marker, "TXT"), None)
         if change.new is None:
             return
         for new in change.new.sets:
             # As DNS servers do (RFC 2136 3.4.2.2): what cannot stand beside the other records is left out silently.
-            others = {kind for name, kind in content if name == new.name}
+            others = kinds[new.name]
             if not (others if new.type == "CNAME" else others & {"CNAME"}):
                 content[new.name, new.type] = new
+                others.add(new.type)
         if change.new.marker is not None:
             content[marker, "TXT"] = RecordSet(marker, "TXT", change.new.marker.rdatas(), MARKER_TTL)
+
+
+def _kinds(content: Iterable[tuple[str, str]], changes: Iterable[NameChange]) -> dict[str, set[str]]:
+    """The types of records that each name of these changes has."""
+    states = (state for change in changes for state in (change.old, change.new) if state is not None)
+    found = {record_set.name: set[str]() for state in states for record_set in state.sets}
+    for name, kind in content:
+        if name in found:
+            found[name].add(kind)
+    return found

@@ -127,6 +127,13 @@ class FederationSite:
         with store.changed:
             return sorted(name for collection, _, name in store.objects if collection == SERVICES)
 
+    def reported(self) -> bool:
+        """Whether the status of every Service says that all is as it should be."""
+        with self.api.store.changed:
+            found = [obj for (kind, _, _), obj in self.api.store.objects.items() if kind == SERVICES]
+        conditions = [obj.get("status", {}).get("conditions") or () for obj in found]
+        return all(len(each) >= 3 and all(c["status"] == "True" for c in each) for each in conditions)
+
     def zone(self, *, markers: bool = False) -> list[str]:
         """The records of the public zone, without that of the process."""
         with self.zones.lock:

@@ -48,7 +48,7 @@ def test_a_list_that_lacks_services_deletes_no_copy_and_no_name(site: Federation
     with site.process() as process:
         site.wait("in sync", lambda: settled(process) and len(site.copies("m1")) == len(SERVICES))
         site.wait("published", lambda: site.zone() == PUBLISHED)
-        site.wait("statuses", lambda: site.reported())  # a later write would show the Service again
+        site.wait("statuses", site.reported)  # a later write would show the Service again
         before = {name: writes(api) for name, api in site.members.items()}
         site.api.faults.append(shortened(site, count))
         epoch = process.cache.snapshot().table("services").epoch

@@ -67,6 +67,7 @@ class ServicesRole:
         self._checked_at = float("-inf")
         self._answer: tuple[list[tuple[str, dict[str, frozenset[Port]]]], dict[str, str]] = [], {}
         """What kube-proxy was asked for last, and what it had."""
+        self._prepared: dict[str, str] = {}
         self._rules = HostRules(node, addresses, transport, memory)
         self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
 
@@ -111,8 +112,10 @@ class ServicesRole:
             used = self._listening.keys() | self._pod_ports.keys()
             unchanged = self._unchanged()
             served = self._rules.ensure(snapshot, used, self._clock(), self._had, unchanged=unchanged)
-            programmed = self._programmed(snapshot.table("services").items, unchanged=unchanged)
+            news = self._had is not None and served.prepared.items() - self._prepared.items()
+            programmed = self._programmed(snapshot.table("services").items, unchanged=unchanged, later=bool(news))
             self._had = frozenset(programmed)
+            self._prepared = dict(served.prepared)
         except (RancherctlError, OSError, ValueError) as failure:
             error = describe(failure)
             self._changed.set()
@@ -121,7 +124,7 @@ class ServicesRole:
             self.resync = self._backoff.after(failure)
         else:
             self._backoff.reset()
-            self.resync = min(ServicesRole.resync, self._rules.wake or ServicesRole.resync)
+            self.resync = 0.0 if news else min(ServicesRole.resync, self._rules.wake or ServicesRole.resync)
         self._error = error
         return to_section(
             HostPorts(
@@ -159,13 +162,20 @@ class ServicesRole:
         text = (self._proc / "sys/net/ipv4/ip_local_port_range").read_text()
         return int(text.split()[0])
 
-    def _programmed(self, services: Mapping[str, Service], *, unchanged: bool = False) -> dict[str, str]:
+    def _programmed(
+        self, services: Mapping[str, Service], *, unchanged: bool = False, later: bool = False
+    ) -> dict[str, str]:
+        """What kube-proxy has of what is published here. ``later``: as it said last; the leader waits for news."""
         published = [
             (address, {key: ports_of(service) for key, service in services.items() if address in service.lb_addresses})
             for address in self._addresses
         ]
         if unchanged and self._answer[0] == published:
             return self._answer[1]
+        if later:
+            self._changed.set()
+            now = {key: programmed_digest(address, wanted[key]) for address, wanted in published for key in wanted}
+            return {key: digest for key, digest in self._answer[1].items() if now.get(key) == digest}
         out: dict[str, str] = {}
         for address, wanted in published:
             for key in self._present(address, wanted):

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from rancherctl.contract import MOVING_KEY, NAMESPACE, ROSTER_NAME
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
-from rancherctl.services import proxy_rules
+from rancherctl.services import moving, proxy_rules
 from rancherctl.services.model import Port
 from rancherctl.services.reconcile import CHECK_SECONDS, ServicesRole
 from rancherctl.services.report import parse_sections, pod_ports
@@ -146,3 +147,49 @@ def test_nftables_is_read_again_when_the_kernel_tells_of_a_change_or_after_some_
     finally:
         role.stop()
     assert asked() > 0, "the kernel reports nothing"
+
+
+class Loads(Bare):
+    """Has our table once it was loaded."""
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        if command.argv[:2] == ("nft", "-f"):
+            self.commands.append(tuple(map(str, command.argv)))
+            return Result(command, 0, b"", b"")
+        return super().run(command, check=check)
+
+
+def test_what_the_leader_waits_for_is_reported_before_kube_proxy_is_asked(tmp_path: Path) -> None:
+    """The next call, which follows at once, asks it; until then its last answer counts."""
+    (tmp_path / "sys/net/ipv4").mkdir(parents=True)
+    (tmp_path / "sys/net/ipv4/ip_local_port_range").write_text("32768\t60999\n")
+    old, new = fake.service("old", status=fake.published(ADDRESS)), fake.service("new", ("tcp", 81))
+    stored = objects.config_map(
+        {
+            "metadata": {"name": ROSTER_NAME, "namespace": NAMESPACE},
+            "data": {ROSTER_NAME: fake.roster(1).to_json(), MOVING_KEY: moving.to_json([(new.meta.key, "h1")])},
+        }
+    )
+    nft = Loads([("tcp", 5432)])
+    role = ServicesRole("h1", (ADDRESS,), nft, proc=tmp_path, proxy=lambda: "")
+
+    def report(*maps: objects.ConfigMap) -> tuple[dict[str, str], dict[str, str], bool]:
+        before = len(nft.commands)
+        tables = {
+            "services": {s.meta.key: s for s in (old, new)},
+            "endpointslices": {},
+            "roster": {m.meta.key: m for m in maps},
+            "pods": {},
+        }
+        section = role.reconcile(Snapshot({name: Table(items, synced=True) for name, items in tables.items()}))
+        asked = any("kube-proxy" in argv for argv in nft.commands[before:])
+        return section["programmed"], section["prepared"], asked
+
+    programmed, prepared, asked = report()
+    assert (set(programmed), prepared, asked) == ({"default/old"}, {}, True)
+    programmed, prepared, asked = report(stored)
+    assert (set(programmed), set(prepared), asked) == ({"default/old"}, {"default/new"}, False)
+    assert role.resync == 0
+    programmed, prepared, asked = report(stored)
+    assert (set(programmed), set(prepared), asked) == ({"default/old"}, {"default/new"}, True)
+    assert role.resync > 0

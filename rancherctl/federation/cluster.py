@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rancherctl.contract import FEDERATION_GROUP, FEDERATION_PREFIX, LEAVE_FINALIZER
+from rancherctl.federation.conditions import (
+    CONTROL_PLANE_HEALTHY,
+    CREDENTIAL_VALID,
+    JOINED,
+    READY,
+    SERVING,
+    SYNCED,
+    TOPOLOGY_KNOWN,
+    Condition,
+    differ,
+    rendered,
+)
 from rancherctl.kube import objects
 from rancherctl.kube.client import Resource
 from rancherctl.kube.objects import Meta
@@ -80,16 +92,6 @@ TABLE: Final = TableSpec("clusters", CLUSTERS, cluster)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """``status``: True, False or Unknown."""
-
-    type: str
-    status: str
-    reason: str
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Connection:
     """What is known of the connection to a member. ``error``: "" if its API answers.
 
@@ -108,6 +110,10 @@ class Connection:
     next_server: bool = False
 
 
+_NOT_SEEN: Final = Condition(SYNCED, "Unknown", "NotSeen")
+_NOT_CHECKED: Final = Condition(SERVING, "Unknown", "NotChecked")
+
+
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
     """The parts of a Cluster's status that the Hub knows."""
@@ -116,8 +122,8 @@ class MemberStatus:
     region: str = ""
     zones: tuple[str, ...] = ()
     copies: Mapping[str, int] = field(default_factory=dict)
-    synced: Condition = Condition("Synced", "Unknown", "NotSeen")
-    serving: Condition = Condition("Serving", "Unknown", "NotChecked")
+    synced: Condition = _NOT_SEEN
+    serving: Condition = _NOT_CHECKED
     topology: tuple[str, ...] = ()
 
 
@@ -129,7 +135,7 @@ def conditions(status: MemberStatus) -> tuple[Condition, ...]:
     connection = status.connection
     answers = _control_plane(connection)
     credential = _credential(connection)
-    joined = Condition("Joined", "True" if connection.uid else "Unknown", "Joined" if connection.uid else "NotSeen")
+    joined = Condition(JOINED, "True" if connection.uid else "Unknown", "Joined" if connection.uid else "NotSeen")
     first = next((c for c in (joined, answers, credential) if c.status != "True"), None)
     located = status.region and status.zones
     return (
@@ -139,14 +145,12 @@ def conditions(status: MemberStatus) -> tuple[Condition, ...]:
         status.synced,
         status.serving,
         Condition(
-            "TopologyKnown",
+            TOPOLOGY_KNOWN,
             "True" if located else "False",
             "Known" if located else "LabelMissing",
             "; ".join(status.topology) or ("" if located else _UNKNOWN_PLACE),
         ),
-        Condition("Ready", "True", "Ready")
-        if first is None
-        else Condition("Ready", "False", first.reason, first.message),
+        Condition(READY, "True", "Ready") if first is None else Condition(READY, "False", first.reason, first.message),
     )
 
 
@@ -157,32 +161,31 @@ _UNKNOWN_PLACE: Final = (
 
 
 def _control_plane(connection: Connection) -> Condition:
-    kind = "ControlPlaneHealthy"
     if not connection.checked:
-        return Condition(kind, "Unknown", "NotSeen")
+        return Condition(CONTROL_PLANE_HEALTHY, "Unknown", "NotSeen")
     if connection.error:
-        return Condition(kind, "False", "Unreachable", connection.error)
-    return Condition(kind, "True", "Reachable")
+        return Condition(CONTROL_PLANE_HEALTHY, "False", "Unreachable", connection.error)
+    return Condition(CONTROL_PLANE_HEALTHY, "True", "Reachable")
 
 
 def _credential(connection: Connection) -> Condition:
-    kind = "CredentialValid"
     if connection.identity:
         why = f"the cluster at this address is another one (uid {connection.identity}): nothing is written there"
-        return Condition(kind, "False", "IdentityChanged", why)
+        return Condition(CREDENTIAL_VALID, "False", "IdentityChanged", why)
     if connection.credential:
-        return Condition(kind, "False", "CredentialExpired", connection.credential)
+        return Condition(CREDENTIAL_VALID, "False", "CredentialExpired", connection.credential)
     if connection.expires_in is not None and connection.expires_in < EXPIRING_SECONDS:
         days = connection.expires_in / 86400
         why = f"the credential expires in {days:.1f} days and could not be renewed: join the member again with --renew"
-        return Condition(kind, "True", "CredentialExpiring", why)
-    return Condition(kind, "True" if connection.checked else "Unknown", "Valid" if connection.checked else "NotSeen")
+        return Condition(CREDENTIAL_VALID, "True", "CredentialExpiring", why)
+    if not connection.checked:
+        return Condition(CREDENTIAL_VALID, "Unknown", "NotSeen")
+    return Condition(CREDENTIAL_VALID, "True", "Valid")
 
 
 def status_body(member: Cluster, status: MemberStatus, now: str) -> dict[str, Any] | None:
     """The body of a server-side apply of the status; None if what is stored says the same. ``now``: RFC 3339."""
-    stored = {c.get("type"): c for c in member.status.get("conditions") or ()}
-    wanted = conditions(status)
+    stored, wanted = member.status.get("conditions"), conditions(status)
     uid = status.connection.uid or str(member.status.get("uid", ""))
     version = status.connection.version or str((member.status.get("version") or {}).get("kubernetes", ""))
     out: dict[str, Any] = {
@@ -192,26 +195,7 @@ def status_body(member: Cluster, status: MemberStatus, now: str) -> dict[str, An
         "zones": list(status.zones),
         "copies": dict(status.copies),
     }
-    if {key: member.status.get(key) for key in out} == out and not _differ(wanted, stored):
+    if {key: member.status.get(key) for key in out} == out and not differ(wanted, stored):
         return None
-    out["conditions"] = [_condition(c, stored.get(c.type) or {}, now) for c in wanted]
+    out["conditions"] = rendered(wanted, stored, now)
     return {"metadata": {"name": member.meta.name, "uid": member.meta.uid}, "status": out}
-
-
-def _differ(wanted: Sequence[Condition], stored: Mapping[str, Mapping[str, Any]]) -> bool:
-    return any(
-        (c.status, c.reason, c.message)
-        != tuple(str((stored.get(c.type) or {}).get(key, "")) for key in ("status", "reason", "message"))
-        for c in wanted
-    )
-
-
-def _condition(condition: Condition, old: Mapping[str, Any], now: str) -> dict[str, Any]:
-    same = old.get("status") == condition.status and old.get("lastTransitionTime")
-    return {
-        "type": condition.type,
-        "status": condition.status,
-        "reason": condition.reason,
-        "message": condition.message,
-        "lastTransitionTime": old["lastTransitionTime"] if same else now,
-    }

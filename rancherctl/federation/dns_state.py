@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rancherctl.federation.conditions import DNS, Condition
 from rancherctl.federation.ownership import NameState
 from rancherctl.federation.records import DnsPhase, ServiceDns, object_of
 from rancherctl.federation.zone_plan import Finding
 from rancherctl.text import and_more, plural
-
-
-@dataclass(frozen=True, slots=True)
-class DnsCondition:
-    """The condition ``federation.rancherctl.io/DNS`` of a Service."""
-
-    status: bool
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +62,23 @@ class DnsState:
         target = object_of(key)
         return target in self.tombstones or (self.read and target not in self.present)
 
-    def condition(self, key: str) -> DnsCondition:
-        """The DNS condition of a Service."""
+    def condition(self, key: str) -> Condition:
+        """The condition DNS of a Service."""
         service, target = self.services.get(key), object_of(key)
         if service is None:
-            return DnsCondition(False, "Pending", self.problem or "the public zone has not been read yet")
+            return Condition(DNS, "False", "Pending", self.problem or "the public zone has not been read yet")
         if conflicts := [f for f in self.conflicts if f.object == target]:
             listed = [f"{f.name.removesuffix('.')} {f.why}" for f in conflicts]
-            return DnsCondition(False, "Conflict", and_more(listed, shown=2, separator="; "))
+            return Condition(DNS, "False", "Conflict", and_more(listed, shown=2, separator="; "))
         if service.phase is not DnsPhase.PUBLISHED:
-            return DnsCondition(False, str(service.phase), _none(service))
+            return Condition(DNS, "False", str(service.phase), _none(service))
         if self.problem and self.pending:
-            return DnsCondition(False, "ProviderFailed", self.problem)
+            return Condition(DNS, "False", "ProviderFailed", self.problem)
         if service.problems:
-            return DnsCondition(False, "NameRefused", and_more(service.problems, shown=2, separator="; "))
-        return DnsCondition(
-            True,
+            return Condition(DNS, "False", "NameRefused", and_more(service.problems, shown=2, separator="; "))
+        return Condition(
+            DNS,
+            "True",
             "Published",
             f"{service.name.removesuffix('.')} has {plural(len(service.published), 'address', 'addresses')}",
         )

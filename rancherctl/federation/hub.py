@@ -15,7 +15,8 @@ from rancherctl.contract import FEDERATION_CONTROLLER, LEAVE_FINALIZER
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.federation import cluster as clusters
 from rancherctl.federation import hub_tables, tokens
-from rancherctl.federation.cluster import CLUSTERS, Cluster, Condition, Connection, MemberStatus
+from rancherctl.federation.cluster import CLUSTERS, Cluster, Connection, MemberStatus
+from rancherctl.federation.conditions import SERVING, SYNCED, Condition
 from rancherctl.federation.connection import Credential, MemberConnection
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.plan import State, counts
@@ -294,7 +295,7 @@ class Hub:
 
     def _serving(self, found: Cluster) -> Condition:
         if found.suspended:
-            return Condition("Serving", "False", "Drained", "rancherctl federation undrain ends this")
+            return Condition(SERVING, "False", "Drained", "rancherctl federation undrain ends this")
         return self._names.serving(found.meta.name)
 
     def _left(self, member: Member) -> bool:
@@ -333,23 +334,23 @@ def _synced(member: Member) -> Condition:
     """The condition Synced: what is not as the federation wants it, worst first."""
     view = member.view
     if not view.known:
-        return Condition("Synced", "Unknown", "NotSeen")
+        return Condition(SYNCED, "Unknown", "NotSeen")
     if view.held:
         why = (
             f"{plural(len(view.held), 'copy', 'copies')} would go without having been deleted "
             f"({and_more([str(i) for i in sorted(view.held)], shown=20)}): "
             f"rancherctl federation sync --force {member.name} carries it out"
         )
-        return Condition("Synced", "False", "Held", why)
+        return Condition(SYNCED, "False", "Held", why)
     wrong = {i: s for i, s in view.states.items() if s.state in (State.CONFLICT, State.FAILED)}
     if wrong:
         first = min(wrong)
         listed = and_more([str(i) for i in sorted(wrong)])
         reason = "MemberTooOld" if all(s.reason == "MemberTooOld" for s in wrong.values()) else "Conflicts"
-        return Condition("Synced", "False", reason, f"{listed}: {wrong[first].why}")
+        return Condition(SYNCED, "False", reason, f"{listed}: {wrong[first].why}")
     if view.trouble:
-        return Condition("Synced", "False", "Failing", view.trouble)
+        return Condition(SYNCED, "False", "Failing", view.trouble)
     waiting = sum(s.state is State.PENDING for s in view.states.values())
     if waiting:
-        return Condition("Synced", "False", "Pending", f"{plural(waiting, 'copy', 'copies')} not written yet")
-    return Condition("Synced", "True", "InSync")
+        return Condition(SYNCED, "False", "Pending", f"{plural(waiting, 'copy', 'copies')} not written yet")
+    return Condition(SYNCED, "True", "InSync")

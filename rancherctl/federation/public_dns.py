@@ -9,8 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from rancherctl.federation import status
-from rancherctl.federation.cluster import Condition
+from rancherctl.federation.conditions import SERVING, Condition
 from rancherctl.federation.dns_state import DnsState
 from rancherctl.federation.health import LEADER, Judge, ProbeLog, Result, Target, assigned, period, targets
 from rancherctl.federation.inventory import InventoryStore
@@ -256,16 +255,16 @@ class PublicDns:
         dead = {key: v.reason for key in mine if (v := self._verdicts.get(key)) is not None and v.withdrawn}
         judge, now = self._judge, self._clock()
         if not mine:
-            return Condition("Serving", "Unknown", "NoAddresses", "no Service of the federation has an address there")
+            return Condition(SERVING, "Unknown", "NoAddresses", "no Service of the federation has an address there")
         if dead:
             listed = and_more([f"{key}: {why}" for key, why in sorted(dead.items())], shown=2, separator="; ")
-            return Condition("Serving", "False", "Probed", listed)
+            return Condition(SERVING, "False", "Probed", listed)
         if judge is None or not any(judge.valid_places(key, now) for key in mine):
-            return Condition("Serving", "Unknown", "NoVantage", "no vantage point has reached its addresses yet")
+            return Condition(SERVING, "Unknown", "NoVantage", "no vantage point has reached its addresses yet")
         if held := sorted(set(judge.held) & set(mine)):
             why = f"{and_more(held)} cannot be reached, but no other member is seen alive: nothing is withdrawn"
-            return Condition("Serving", "Unknown", "HeldAllDead", why)
-        return Condition("Serving", "True", "Probed")
+            return Condition(SERVING, "Unknown", "HeldAllDead", why)
+        return Condition(SERVING, "True", "Probed")
 
 
 def _out(verdicts: Mapping[str, Verdict], key: str) -> bool:
@@ -274,6 +273,5 @@ def _out(verdicts: Mapping[str, Verdict], key: str) -> bool:
 
 
 def _part(state: DnsState, key: str) -> DnsPart:
-    service, found = state.services[key], state.condition(key)
-    condition = status.Condition(status.DNS, "True" if found.status else "False", found.reason, found.message)
-    return DnsPart(condition, len(service.published), service.withheld)
+    service = state.services[key]
+    return DnsPart(state.condition(key), len(service.published), service.withheld)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from rancherctl.federation.cluster import Condition
+from rancherctl.federation.conditions import SERVING, Condition
 from rancherctl.federation.health import Result, Target
 from rancherctl.federation.model import FederatedService, Place
 from rancherctl.federation.status import DnsPart
@@ -113,4 +113,4 @@ class NoNames:
 
     def serving(self, _member: str, /) -> Condition:
         """Unknown, because no address is checked."""
-        return Condition("Serving", "Unknown", "NotChecked", "this federation checks no addresses (provider none)")
+        return Condition(SERVING, "Unknown", "NotChecked", "this federation checks no addresses (provider none)")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rancherctl.contract import FEDERATION_PREFIX
+from rancherctl.federation.conditions import HEALTHY, PROPAGATED, Condition, differ, rendered
 from rancherctl.federation.model import Shard
 from rancherctl.federation.objects import Federated
 from rancherctl.federation.options import STATUS
@@ -20,22 +20,9 @@ from rancherctl.net import address_key
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import and_more, plural, shorten
 
-PROPAGATED: Final = f"{FEDERATION_PREFIX}Propagated"
-HEALTHY: Final = f"{FEDERATION_PREFIX}Healthy"
-DNS: Final = f"{FEDERATION_PREFIX}DNS"
 MAX_STATUS: Final = 8000
 """Bytes of the annotation; members in order are left out first."""
 MAX_MESSAGE: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """``status``: True, False or Unknown; ``reason``: a CamelCase token; ``message``: one line for people."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,34 +188,16 @@ def last_known(status: str) -> Mapping[str, Mapping[str, Any]]:
 
 def differs(service: Federated, wanted: ServiceStatus) -> bool:
     """Whether the stored status is another one."""
-    stored = {c.get("type"): (c.get("status"), c.get("reason"), c.get("message")) for c in service.conditions}
     return (
         service.published != wanted.addresses
         or service.status != wanted.annotation
-        or any(stored.get(c.type) != (c.status, c.reason, c.message) for c in wanted.conditions)
+        or differ(wanted.conditions, service.conditions)
     )
 
 
 def status_body(service: Federated, wanted: ServiceStatus, now: str) -> dict[str, Any]:
     """The body of a server-side apply of the status subresource; ``now`` is RFC 3339."""
-    stored = {c.get("type"): c for c in service.conditions}
-
-    def since(condition: Condition) -> str:
-        old = stored.get(condition.type) or {}
-        same = old.get("status") == condition.status and old.get("lastTransitionTime")
-        return str(old["lastTransitionTime"]) if same else now
-
-    conditions = [
-        {
-            "type": c.type,
-            "status": c.status,
-            "reason": c.reason,
-            "message": c.message,
-            "lastTransitionTime": since(c),
-        }
-        for c in wanted.conditions
-    ]
-    status: dict[str, Any] = {"conditions": conditions}
+    status: dict[str, Any] = {"conditions": rendered(wanted.conditions, service.conditions, now)}
     if wanted.addresses:
         status["loadBalancer"] = {"ingress": [{"ip": a, "ipMode": "Proxy"} for a in wanted.addresses]}
     return {

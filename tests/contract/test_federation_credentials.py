@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from rancherctl.federation.cluster import Condition, MemberStatus, cluster, conditions
+from rancherctl.federation.cluster import MemberStatus, cluster, conditions
+from rancherctl.federation.conditions import Condition
 from rancherctl.federation.connection import Credential, MemberConnection
 from rancherctl.kube.client import SERVICES
 from rancherctl.polling import poll_until

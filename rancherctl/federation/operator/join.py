@@ -22,6 +22,7 @@ from rancherctl.errors import NotFoundError, PreflightError, RancherctlError, Ti
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import ADDRESSES_ANNOTATION, CLUSTERS, Cluster, cluster
+from rancherctl.federation.conditions import READY, by_type
 from rancherctl.federation.operator import member_objects
 from rancherctl.federation.operator.join_checks import Seen, Wanted, problems, unreachable, warnings
 from rancherctl.federation.operator.rights_check import Need, missing, needs
@@ -207,11 +208,11 @@ def wait(hub: KubeClient, name: str, timeout: float) -> None:
 
     def ready() -> bool:
         found = cluster(hub.get(CLUSTERS, name))
-        last.update({str(c.get("type")): c for c in found.status.get("conditions") or ()})
-        return str((last.get("Ready") or {}).get("status")) == "True"
+        last.update(by_type(found.status.get("conditions")))
+        return str((last.get(READY) or {}).get("status")) == "True"
 
     if not poll_until(ready, timeout=timeout):
-        state = last.get("Ready") or {}
+        state = last.get(READY) or {}
         raise TimeoutExceededError(
             f"{name} has joined, but the federation does not use it after {timeout:.0f} s",
             why=f"{state.get('reason', 'not looked at yet')}: {state.get('message', '')}".removesuffix(": "),

@@ -10,14 +10,26 @@ from typing import Any, Final
 from rancherctl.errors import NotFoundError
 from rancherctl.federation import cluster
 from rancherctl.federation.cluster import Cluster
+from rancherctl.federation.conditions import (
+    CONTROL_PLANE_HEALTHY,
+    CREDENTIAL_VALID,
+    DNS,
+    HEALTHY,
+    JOINED,
+    PROPAGATED,
+    READY,
+    SERVING,
+    SYNCED,
+    TOPOLOGY_KNOWN,
+    by_type,
+)
 from rancherctl.federation.objects import Federated, federated_service
-from rancherctl.federation.status import DNS, HEALTHY, PROPAGATED
 from rancherctl.federation.wanted import travels
 from rancherctl.kube.client import SERVICES, KubeClient
 from rancherctl.text import did_you_mean
 
 KINDS: Final = (PROPAGATED, HEALTHY, DNS)
-BAD: Final = ("Joined", "ControlPlaneHealthy", "CredentialValid", "Synced", "Serving")
+BAD: Final = (JOINED, CONTROL_PLANE_HEALTHY, CREDENTIAL_VALID, SYNCED, SERVING)
 """Conditions whose False is a problem of a member, worst first."""
 
 
@@ -84,12 +96,12 @@ def _pending_row(federation: str, name: str, labels: Mapping[str, str]) -> dict[
 
 
 def _member_row(member: Cluster) -> dict[str, Any]:
-    states = {str(c.get("type")): c for c in member.status.get("conditions") or ()}
+    states = by_type(member.status.get("conditions"))
     copies = member.status.get("copies") or {}
     return {
         "name": member.meta.name,
-        "ready": _answer(states, "Ready"),
-        "serving": _answer(states, "Serving"),
+        "ready": _answer(states, READY),
+        "serving": _answer(states, SERVING),
         "region": member.status.get("region") or "",
         "zones": list(member.status.get("zones") or ()),
         "version": (member.status.get("version") or {}).get("kubernetes", ""),
@@ -111,7 +123,7 @@ def _answer(states: Mapping[str, Mapping[str, Any]], kind: str) -> bool | None:
 
 def problems(member: Cluster) -> list[str]:
     """What is wrong with a member, one line each."""
-    states = {str(c.get("type")): c for c in member.status.get("conditions") or ()}
+    states = by_type(member.status.get("conditions"))
     if not states:
         return ["rancherctl-federation has not looked at it yet"]
     out = []
@@ -119,7 +131,7 @@ def problems(member: Cluster) -> list[str]:
         state = states.get(kind) or {}
         if state.get("status") == "False" and state.get("reason") not in ("Drained", "Pending"):
             out.append(f"{state.get('reason')}: {state.get('message')}".removesuffix(": "))
-    topology = states.get("TopologyKnown") or {}
+    topology = states.get(TOPOLOGY_KNOWN) or {}
     if topology.get("status") == "False":
         out.append(f"TopologyUnknown: {topology.get('message')}")
     return out
@@ -138,7 +150,7 @@ def service_rows(view: FederationView, namespace: str = "") -> list[dict[str, An
 
 
 def _service_row(service: Federated) -> dict[str, Any]:
-    states = {str(c.get("type")): c for c in service.conditions}
+    states = by_type(service.conditions)
     status = stored_status(service)
     members: Mapping[str, Mapping[str, Any]] = status.get("members") or {}
     return {

@@ -8,7 +8,7 @@ import pytest
 
 from rancherctl.dns.model import RecordSet
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError, UnreachableError
-from rancherctl.federation.dns_state import DnsCondition
+from rancherctl.federation.conditions import DNS, Condition
 from rancherctl.federation.inventory import Inventory, MemoryInventory
 from rancherctl.federation.model import Verdict
 from rancherctl.federation.providers.base import Capabilities
@@ -51,7 +51,7 @@ class _Site:
     def content(self) -> dict[tuple[str, str], RecordSet]:
         return self.zones.sets["acme.example."]
 
-    def condition(self) -> DnsCondition:
+    def condition(self) -> Condition:
         return self.publisher.state().condition("default/web")
 
 
@@ -60,12 +60,12 @@ def test_publishes_and_is_quiet_then() -> None:
     assert site.publisher.step() is None
     assert site.provider.calls == 0
     site.publisher.want([WEB], {})
-    assert site.condition() == DnsCondition(False, "Pending", "the public zone has not been read yet")
+    assert site.condition() == Condition(DNS, "False", "Pending", "the public zone has not been read yet")
     wait = site.publisher.step()
     assert wait is not None
     assert 0.9 * AUDIT_SECONDS <= wait <= 1.1 * AUDIT_SECONDS
     assert f"{LAST} A {M1} {M2}" in lines(site.content)
-    assert site.condition() == DnsCondition(True, "Published", f"{LAST} has 2 addresses")
+    assert site.condition() == Condition(DNS, "True", "Published", f"{LAST} has 2 addresses")
     calls = site.provider.calls
     site.publisher.want([WEB], {})
     site.publisher.step()
@@ -112,7 +112,7 @@ def test_the_last_wish_wins_while_the_provider_is_away() -> None:
     site.publisher.want([WEB], {M2: DOWN})
     site.publisher.step()
     assert f"{LAST} A {M1}" in lines(site.content)
-    assert site.condition().status
+    assert site.condition().status == "True"
 
 
 @pytest.mark.parametrize("fault", ["refuse", "lost", "done-unknown"])
@@ -125,10 +125,10 @@ def test_a_write_that_fails_is_repeated_after_a_read(fault: str) -> None:
     with pytest.raises(PublishError) as error:
         site.publisher.step()
     assert ("may or may not" in error.value.what) == (fault != "refuse")
-    assert (site.condition().status, site.condition().reason) == (False, "ProviderFailed")
+    assert (site.condition().status, site.condition().reason) == ("False", "ProviderFailed")
     site.publisher.step()
     assert f"{LAST} A {M1}" in lines(site.content)
-    assert site.condition().status
+    assert site.condition().status == "True"
 
 
 def test_an_old_read_is_refused_by_what_it_requires_and_converges() -> None:
@@ -203,7 +203,7 @@ def test_records_of_others_stay_until_they_are_adopted() -> None:
     site.publisher.step()
     assert site.content[foreign.name, "A"].rdatas == (M1, M2)
     assert site.content[foreign.name, "TXT"] == beside
-    assert site.condition().status
+    assert site.condition().status == "True"
 
 
 def test_a_deleted_service_leaves_nothing_and_an_absent_one_everything() -> None:

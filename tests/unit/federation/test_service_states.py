@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from rancherctl.federation import service_states
+from rancherctl.federation.conditions import DNS, Condition
 from rancherctl.federation.model import Place
 from rancherctl.federation.objects import Federated
 from rancherctl.federation.plan import CopyState, State, WantedCopies
 from rancherctl.federation.service_states import ServiceState, ServiceStates
 from rancherctl.federation.shards import Member
-from rancherctl.federation.status import DNS, Condition, DnsPart
+from rancherctl.federation.status import DnsPart
 from rancherctl.federation.topology import Topology
 from rancherctl.federation.wanted import wanted_copies
 from tests.fakes.federation import FEDERATION, UID, copy_of, member, namespace_json, service_json, source_of

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from rancherctl.federation.conditions import DNS, Condition
 from rancherctl.federation.model import Place
 from rancherctl.federation.plan import CopyState, State
 from rancherctl.federation.shards import Member, shard
 from rancherctl.federation.status import (
-    DNS,
     MAX_STATUS,
-    Condition,
     DnsPart,
     MemberLine,
     differs,

@@ -24,7 +24,6 @@ from rancherctl.federation import projection
 from rancherctl.federation.objects import CopyView, Federated, ObjectId, converted, namespace_copy, service_copy
 from rancherctl.federation.plan import CopyState, State, Step, Verb
 from rancherctl.kube.client import (
-    NAMESPACES,
     SERVICES,
     AlreadyExistsError,
     InvalidObjectError,
@@ -34,7 +33,6 @@ from rancherctl.kube.client import (
 )
 from rancherctl.text import last_line, shorten
 
-RESOURCES: Final[Mapping[str, Resource]] = {"Service": SERVICES, "Namespace": NAMESPACES}
 PARSERS: Final = {"Service": service_copy, "Namespace": namespace_copy}
 MAX_WHY: Final = 300
 _UNDECLARED: Final = re.compile(r"(?:\.|unknown field \")(?P<field>spec[\w.\[\]]*)(?:: field not declared|\")")
@@ -132,7 +130,7 @@ class CopyWriter:
         if step.verb is Verb.DELETE:
             preconditions = {"uid": step.copy.uid, "resourceVersion": step.copy.resource_version}
             self._api.delete(
-                RESOURCES[step.id.kind],
+                step.id.resource,
                 step.id.name,
                 namespace=step.id.namespace,
                 options={"preconditions": preconditions},
@@ -146,7 +144,7 @@ class CopyWriter:
     def _create(self, object_id: ObjectId, source: Federated) -> CopyState:
         try:
             self._api.create(
-                RESOURCES[object_id.kind],
+                object_id.resource,
                 self.body(source),
                 namespace=object_id.namespace,
                 manager=FEDERATION_CONTROLLER,
@@ -186,7 +184,7 @@ class CopyWriter:
         body["metadata"] |= {"uid": copy.uid, "resourceVersion": version}
         refused: InvalidObjectError | None = None
         try:
-            live = self._api.apply(RESOURCES[copy.id.kind], body, manager=FEDERATION_CONTROLLER)
+            live = self._api.apply(copy.id.resource, body, manager=FEDERATION_CONTROLLER)
         except InvalidObjectError as error:
             if copy.id.kind != "Service":
                 raise
@@ -221,13 +219,13 @@ class CopyWriter:
 
     def _convert(self, object_id: ObjectId, version: str) -> str:
         """Make our entry of managedFields one of server-side apply; returns the new resourceVersion."""
-        live = self._api.get(RESOURCES[object_id.kind], object_id.name, namespace=object_id.namespace)
+        live = self._api.get(object_id.resource, object_id.name, namespace=object_id.namespace)
         found = live["metadata"]
         if found.get("resourceVersion") != version:
             raise ConflictError(f"{object_id}: changed meanwhile")
         fields = converted(found.get("managedFields") or [])
         patch: Json = {"metadata": {"resourceVersion": version, "managedFields": fields}}
-        answer = self._api.patch(RESOURCES[object_id.kind], object_id.name, patch, namespace=object_id.namespace)
+        answer = self._api.patch(object_id.resource, object_id.name, patch, namespace=object_id.namespace)
         return str(answer["metadata"]["resourceVersion"])
 
     def _release(self, copy: CopyView) -> None:
@@ -239,11 +237,11 @@ class CopyWriter:
             "labels": {FEDERATION_LABEL: None},
             "annotations": gone,
         }
-        self._api.patch(RESOURCES[copy.id.kind], copy.id.name, {"metadata": metadata}, namespace=copy.id.namespace)
+        self._api.patch(copy.id.resource, copy.id.name, {"metadata": metadata}, namespace=copy.id.namespace)
 
     def _existing(self, object_id: ObjectId, source: Federated) -> CopyState:
         """An object with this name is there without our label: ours that lost it, or somebody else's."""
-        live = self._api.get(RESOURCES[object_id.kind], object_id.name, namespace=object_id.namespace)
+        live = self._api.get(object_id.resource, object_id.name, namespace=object_id.namespace)
         copy = PARSERS[object_id.kind](live)
         if copy.federation_uid == self._uid and copy.source_uid == source.meta.uid:
             self._update(source, copy)
@@ -276,7 +274,7 @@ class CopyWriter:
             self._replace(body, live, projection.kept_in_member(spec, wanted))
         else:
             body["metadata"] |= {"uid": copy.uid, "resourceVersion": copy.resource_version}
-            self._api.apply(RESOURCES[object_id.kind], body, manager=FEDERATION_CONTROLLER)
+            self._api.apply(object_id.resource, body, manager=FEDERATION_CONTROLLER)
         return PENDING
 
 
@@ -287,14 +285,10 @@ def _why(error: RancherctlError) -> str:
 def other_manager(api: MemberApi, object_id: ObjectId, ours: str) -> str:
     """The field manager that wrote an object last, beside ``ours``; for messages."""
     try:
-        fields = (
-            api.get(RESOURCES[object_id.kind], object_id.name, namespace=object_id.namespace)["metadata"].get(
-                "managedFields"
-            )
-            or []
-        )
+        live = api.get(object_id.resource, object_id.name, namespace=object_id.namespace)
     except RancherctlError:
         return "another program"
+    fields = live["metadata"].get("managedFields") or []
     others = [f for f in fields if f.get("manager") != ours and not f.get("subresource")]
     last: Json = max(others, key=lambda f: str(f.get("time", "")), default={})
     return f'the field manager "{last["manager"]}"' if last.get("manager") else "another program"

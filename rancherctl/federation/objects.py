@@ -25,6 +25,7 @@ from rancherctl.contract import (
 from rancherctl.federation import options, projection
 from rancherctl.federation.options import Options
 from rancherctl.kube import objects
+from rancherctl.kube.client import NAMESPACES, SERVICES, Resource
 from rancherctl.kube.objects import Meta
 from rancherctl.text import short_digest
 
@@ -34,6 +35,7 @@ ORPHAN_ANNOTATION: Final = f"{FEDERATION_PREFIX}orphan"
 """On an object that is being deleted: its copies stay. Set when ``orphan`` is first seen, and never taken back."""
 ORPHAN_FINALIZER: Final = "orphan"
 FOREGROUND_FINALIZER: Final = "foregroundDeletion"
+_RESOURCES: Final[Mapping[str, Resource]] = {"Service": SERVICES, "Namespace": NAMESPACES}
 
 
 class ObjectId(NamedTuple):
@@ -51,6 +53,11 @@ class ObjectId(NamedTuple):
     def name(self) -> str:
         """The name without the namespace."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def resource(self) -> Resource:
+        """Where the API has objects of this kind."""
+        return _RESOURCES[self.kind]
 
     @property
     def in_namespace(self) -> ObjectId:

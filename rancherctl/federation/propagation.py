@@ -24,14 +24,13 @@ from rancherctl.federation.shards import Member
 from rancherctl.federation.status import DnsPart, ServiceStatus, status_body
 from rancherctl.federation.wanted import StableSources, unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
-from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, AlreadyExistsError, Json, Resource
+from rancherctl.kube.client import CONFIGMAPS, SERVICES, AlreadyExistsError, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
 
 log = logging.getLogger(__name__)
 WRITES_PER_CALL: Final = 100
 GRACE_SECONDS: Final = 30.0
 """How long a deleted object waits for a member that answers but does not remove its copy."""
-RESOURCES: Final[Mapping[str, Resource]] = {"Service": SERVICES, "Namespace": NAMESPACES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +140,10 @@ class Propagation:
         """A merge patch of an object's metadata, if it is still as it was seen."""
         meta = source.meta
         body: Json = {"metadata": {"resourceVersion": meta.resource_version, **change}}
-        resource = RESOURCES[source.id.kind]
         return Write(
             source.id,
             meta.resource_version,
-            lambda: self._api.patch(resource, meta.name, body, namespace=meta.namespace),
+            lambda: self._api.patch(source.id.resource, meta.name, body, namespace=meta.namespace),
         )
 
     def _deletions(self, view: HubView, members: Mapping[str, Member], named: Callable[[str], bool]) -> list[Write]:

@@ -8,8 +8,8 @@ always has uid and resourceVersion; an unknown field is answered with HTTP 500 a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from rancherctl.contract import (
     ADOPTED_ANNOTATION,
@@ -21,16 +21,10 @@ from rancherctl.contract import (
 )
 from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError
 from rancherctl.federation import projection
+from rancherctl.federation.apis import CopyApi
 from rancherctl.federation.objects import CopyView, Federated, ObjectId, converted, namespace_copy, service_copy
 from rancherctl.federation.plan import CopyState, State, Step, Verb
-from rancherctl.kube.client import (
-    SERVICES,
-    AlreadyExistsError,
-    InvalidObjectError,
-    Json,
-    Resource,
-    ServerError,
-)
+from rancherctl.kube.client import SERVICES, AlreadyExistsError, InvalidObjectError, Json, ServerError
 from rancherctl.text import last_line, shorten
 
 PARSERS: Final = {"Service": service_copy, "Namespace": namespace_copy}
@@ -39,66 +33,10 @@ _UNDECLARED: Final = re.compile(r"(?:\.|unknown field \")(?P<field>spec[\w.\[\]]
 PENDING: Final = CopyState(State.PENDING, "Written", "written, the member has not confirmed it yet")
 
 
-class MemberApi(Protocol):
-    """The part of a member's API that copies need; kube.rest.RestClient has it."""
-
-    def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-
-    def create(
-        self,
-        resource: Resource,
-        body: Json,
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        name: str = "",
-        manager: str = "",
-        strict: bool = False,
-        timeout: float = 10.0,
-    ) -> Json: ...
-
-    def replace(
-        self, resource: Resource, body: Json, *, subresource: str = "", manager: str = "", timeout: float = 10.0
-    ) -> Json: ...
-
-    def patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Json,
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        timeout: float = 10.0,
-    ) -> Json: ...
-
-    def apply(
-        self,
-        resource: Resource,
-        body: Json,
-        *,
-        manager: str,
-        force: bool = True,
-        dry_run: bool = False,
-        subresource: str = "",
-        timeout: float = 10.0,
-    ) -> Json: ...
-
-    def delete(
-        self,
-        resource: Resource,
-        name: str,
-        *,
-        namespace: str = "",
-        options: Mapping[str, Any] | None = None,
-        timeout: float = 10.0,
-    ) -> None: ...
-
-
 class CopyWriter:
     """Writes copies of one federation into one member. ``now`` gives RFC 3339 times."""
 
-    def __init__(self, api: MemberApi, federation: str, federation_uid: str, now: Callable[[], str]) -> None:
+    def __init__(self, api: CopyApi, federation: str, federation_uid: str, now: Callable[[], str]) -> None:
         self._api, self._federation, self._uid, self._now = api, federation, federation_uid, now
 
     def run(self, step: Step) -> CopyState:
@@ -282,7 +220,7 @@ def _why(error: RancherctlError) -> str:
     return shorten(last_line(error.why or str(error), str(error)), MAX_WHY)
 
 
-def other_manager(api: MemberApi, object_id: ObjectId, ours: str) -> str:
+def other_manager(api: CopyApi, object_id: ObjectId, ours: str) -> str:
     """The field manager that wrote an object last, beside ``ours``; for messages."""
     try:
         live = api.get(object_id.resource, object_id.name, namespace=object_id.namespace)

@@ -15,12 +15,13 @@ from rancherctl.contract import FEDERATION_CONTROLLER, LEAVE_FINALIZER
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.federation import cluster as clusters
 from rancherctl.federation import hub_tables, tokens
+from rancherctl.federation.apis import HubApi
 from rancherctl.federation.cluster import CLUSTERS, Cluster, Connection, MemberStatus
 from rancherctl.federation.conditions import SERVING, SYNCED, Condition
 from rancherctl.federation.connection import Credential, MemberConnection
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.plan import State, counts
-from rancherctl.federation.propagation import HubApi, Propagation
+from rancherctl.federation.propagation import Propagation
 from rancherctl.federation.public_names import Names, NoNames
 from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
@@ -217,7 +218,6 @@ class Hub:
         worker = MemberWorker(
             name,
             (settings.name, settings.uid),
-            connection.api,
             connection.api,
             leading=options.leading,
             changed=self.changed,

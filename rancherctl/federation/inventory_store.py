@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER
 from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.federation.apis import ConfigMapApi
 from rancherctl.federation.inventory import Inventory
-from rancherctl.kube.client import CONFIGMAPS, Json, Resource
+from rancherctl.kube.client import CONFIGMAPS, Json
 
 INVENTORY: Final = "dns-inventory"
 _KEY: Final = "inventory"
 
 
-class InventoryApi(Protocol):
-    """The part of a client that the stored inventory needs."""
-
-    def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-    def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json: ...
-
-
 class StoredInventory:
     """The inventory in the ConfigMap ``dns-inventory`` of the federation's namespace."""
 
-    def __init__(self, api: InventoryApi) -> None:
+    def __init__(self, api: ConfigMapApi) -> None:
         self._api = api
         self._stored: Json | None = None
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from rancherctl.contract import COPIES_FINALIZER, FEDERATION_CONTROLLER
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.federation import pending
+from rancherctl.federation.apis import HubApi
 from rancherctl.federation.event_recorder import EventRecorder
 from rancherctl.federation.model import FederatedService, FederationSettings
 from rancherctl.federation.objects import FOREGROUND_FINALIZER, ORPHAN_ANNOTATION, ORPHAN_FINALIZER, Federated, ObjectId
@@ -24,7 +25,7 @@ from rancherctl.federation.shards import Member
 from rancherctl.federation.status import DnsPart, ServiceStatus, status_body
 from rancherctl.federation.wanted import StableSources, unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
-from rancherctl.kube.client import CONFIGMAPS, SERVICES, AlreadyExistsError, Json, Resource
+from rancherctl.kube.client import CONFIGMAPS, SERVICES, AlreadyExistsError, Json
 from rancherctl.kube.http.failures import concerns_one
 
 log = logging.getLogger(__name__)
@@ -40,29 +41,6 @@ class Write:
     key: Hashable
     version: str
     act: Callable[[], object]
-
-
-class HubApi(Protocol):
-    """The federation's API with the leader's gate (agents.fence.Fenced)."""
-
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-
-    def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json: ...
-
-    def patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Json,
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        timeout: float = 10.0,
-    ) -> Json: ...
-
-    def apply(
-        self, resource: Resource, body: Json, *, manager: str, subresource: str = "", timeout: float = 10.0
-    ) -> Json: ...
 
 
 class Copies(Protocol):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from rancherctl.errors import ConflictError, NotFoundError
+from rancherctl.federation.apis import ConfigMapApi
 from rancherctl.federation.health import ProbeLog, Target, period, results_to_json
 from rancherctl.federation.prober import probe
-from rancherctl.kube.client import CONFIGMAPS, Json, Resource
+from rancherctl.kube.client import CONFIGMAPS, Json
 
 log = logging.getLogger(__name__)
 TARGETS: Final = "targets"
@@ -23,14 +24,6 @@ KEY: Final = "content"
 REPORT_SECONDS: Final = 10.0
 MAX_TARGETS: Final = 2000
 """A federation cannot make a member probe more."""
-
-
-class ConfigMapApi(Protocol):
-    """The part of a client that reads and writes ConfigMaps."""
-
-    def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
-    def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json: ...
 
 
 class StoredConfigMap:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from rancherctl.federation.apis import MemberApi
 from rancherctl.federation.health import Result, Target, results_from_json
 from rancherctl.federation.tokens import member_namespace
-from rancherctl.federation.vantage import KEY, PROBES, TARGETS, ConfigMapApi, StoredConfigMap, targets_to_json
+from rancherctl.federation.vantage import KEY, PROBES, TARGETS, StoredConfigMap, targets_to_json
 from rancherctl.kube import client, objects
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.cache import Cache
-from rancherctl.kube.reflector import Source
 from rancherctl.kube.tables import TableSpec
 from rancherctl.worker import Worker
-
-
-class MemberApi(ConfigMapApi, Source, Protocol):
-    """A member's client."""
 
 
 class VantageLink:

@@ -17,7 +17,8 @@ from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
 from rancherctl.errors import ConflictError, RancherctlError
-from rancherctl.federation.apply import PENDING, CopyWriter, MemberApi, other_manager
+from rancherctl.federation.apis import MemberApi
+from rancherctl.federation.apply import PENDING, CopyWriter, other_manager
 from rancherctl.federation.member_view import MemberView
 from rancherctl.federation.objects import CopyView, ObjectId, SliceView, namespace_copy, service_copy, slice_view
 from rancherctl.federation.plan import CopyState, MemberPlan, Memo, State, Step, Verb, WantedCopies, plan
@@ -27,7 +28,6 @@ from rancherctl.kube import client
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.cache import Cache
-from rancherctl.kube.reflector import Source
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import TableSpec
 from rancherctl.worker import Worker
@@ -60,14 +60,13 @@ def tables(federation: str) -> tuple[TableSpec, ...]:
 class MemberWorker:
     """``want`` what the member is to have, ``view`` what it has. ``changed`` is called after each change.
 
-    ``source`` and ``api`` are the member's API; ``leading`` says whether this process may write. ``now``: RFC 3339.
+    ``api`` is the member's; ``leading`` says whether this process may write. ``now``: RFC 3339.
     """
 
     def __init__(
         self,
         name: str,
         federation: tuple[str, str],
-        source: Source,
         api: MemberApi,
         *,
         leading: Callable[[], bool],
@@ -93,7 +92,7 @@ class MemberWorker:
         self._first_epoch: int | None = None
         self._indexed: tuple[object, Mapping[str, bool]] = ((), {})
         self._copied: tuple[object, object, Mapping[ObjectId, CopyView]] = ((), (), {})
-        self._cache = Cache(source, tables(federation[0]), self._cache_changed)
+        self._cache = Cache(api, tables(federation[0]), self._cache_changed)
         self._worker = Worker(f"member {name}", self._reconcile, retry=self._retry)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix=f"member-{name}")
 

@@ -93,7 +93,7 @@ class Site:
 
     def join(self, name: str, api: RestClient) -> None:
         worker = MemberWorker(
-            name, ("acme", "fed-uid"), api, api, leading=lambda: self.leading, changed=self.wake.set, now=lambda: NOW
+            name, ("acme", "fed-uid"), api, leading=lambda: self.leading, changed=self.wake.set, now=lambda: NOW
         )
         self.workers[name] = worker
         worker.start()

@@ -5,26 +5,20 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.errors import ConflictError, RancherctlError
+from rancherctl.errors import RancherctlError
 from rancherctl.federation.objects import Federated
-from rancherctl.ingress.status.events import event
+from rancherctl.ingress.status.events import EventApi, write_event
 from rancherctl.kube.backoffs import Backoffs
-from rancherctl.kube.client import EVENTS, SERVICES, Json, Resource
+from rancherctl.kube.client import SERVICES
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.placement.model import ObjectProblem
 
 log = logging.getLogger(__name__)
 PER_CALL: Final = 50
 PER_SERVICE: Final = 10
-
-
-class EventApi(Protocol):
-    """The part of the federation's API that Events need."""
-
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
 
 
 class EventRecorder:
@@ -51,11 +45,8 @@ class EventRecorder:
             left -= len(new)
 
     def _write(self, service: Federated, problem: ObjectProblem) -> bool:
-        body = event(SERVICES, service.meta, problem, self._now(), FEDERATION_CONTROLLER)
         try:
-            self._api.create(EVENTS, body, namespace=service.meta.namespace)
-        except ConflictError:
-            return True  # it was written before
+            write_event(self._api, SERVICES, service.meta, problem, self._now(), FEDERATION_CONTROLLER)
         except RancherctlError as error:
             wait = self._backoffs.failed(service.id.key, self._clock(), error)
             log.info(

@@ -13,6 +13,7 @@ from rancherctl.agents.leader import NotLeaderError
 from rancherctl.change import Change
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress.status import publish
+from rancherctl.ingress.status.events import write_event
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import concerns_one
@@ -93,7 +94,7 @@ class StatusWriter(Generic[Status]):
         for event in ready[:EVENTS_PER_CALL]:
             key, problem = events[event]
             try:
-                publish.write_event(self._client, self._resource, metas[key], problem, micro_time()[:19] + "Z")
+                write_event(self._client, self._resource, metas[key], problem, micro_time()[:19] + "Z")
             except NotLeaderError:
                 raise
             except RancherctlError as error:

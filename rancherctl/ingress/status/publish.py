@@ -1,4 +1,4 @@
-"""Write statuses, each with the resource version on which it was decided, and Events to the API."""
+"""Write statuses to the API, each with the resource version on which it was decided."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import Any, Final, Protocol, TypeVar
 from rancherctl.change import Change
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
-from rancherctl.ingress.status.events import event
 from rancherctl.ingress.status.plan import Published
-from rancherctl.kube.client import EVENTS, Json, Resource
+from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Meta
 from rancherctl.net import is_ip
-from rancherctl.placement.model import ObjectProblem
 
 S = TypeVar("S")
 PARALLEL_WRITES: Final = 8
@@ -29,18 +27,6 @@ class Writer(Protocol):
 
     The controller's client refuses writes when it is no longer the leader.
     """
-
-    def create(
-        self,
-        resource: Resource,
-        body: Json,
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        name: str = "",
-        timeout: float = 10.0,
-    ) -> Json:
-        """See kube.client.KubeClient."""
 
     def patch(
         self,
@@ -124,13 +110,3 @@ def write_statuses(
     with ThreadPoolExecutor(max_workers=min(PARALLEL_WRITES, len(todo)) or 1, thread_name_prefix="status") as pool:
         list(pool.map(write, todo))
     return WriteResult(frozenset(done), failed, stopped[0] if stopped else None)
-
-
-def write_event(client: Writer, resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str) -> None:
-    """Record a problem as an Event of the object; an Event that exists already is left as it is."""
-    try:
-        client.create(
-            EVENTS, event(resource, meta, problem, timestamp), namespace=meta.namespace, timeout=WRITE_TIMEOUT
-        )
-    except ConflictError:
-        return

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rancherctl import children
+from rancherctl import bound_tokens, children
+from rancherctl.bound_tokens import Token
 from rancherctl.credentials import api, tokens
 from rancherctl.credentials.locks import locked
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.store import SecretStore
 from rancherctl.credentials.token_cache import boot_now, cached
 from rancherctl.credentials.token_cache_writer import cache_content, cached_document, write_content, write_token
-from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.proxy.choice import Proxy
 from rancherctl.secret import Secret
@@ -151,7 +151,7 @@ class Renewal:
                 path, body = tokens.token_request(access.operator, tokens.TOKEN_SECONDS, secret, access.session_uid)
                 proxy = self._proxy(access)
                 answer = api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body, proxy=proxy)
-                return tokens.parse_token(answer, self.wall())
+                return bound_tokens.parse(answer, self.wall())
         except (RancherctlError, ValueError) as e:
             hint = getattr(e, "hint", "")
             problems.append(f"{e} ({hint})" if hint else str(e))
@@ -231,8 +231,8 @@ def parse_issued(answer: bytes, wall: float) -> Issued:
     data = json.loads(line[max(line.find(b"{"), 0) :])
     if not isinstance(data, dict) or "token" not in data:
         raise ValueError("the host's answer has no token")
-    refresh = tokens.parse_token(data["refresh"], wall).value if data.get("refresh") else None
-    return Issued(tokens.parse_token(data["token"], wall), refresh, str(data.get("session_uid", "")))
+    refresh = bound_tokens.parse(data["refresh"], wall).value if data.get("refresh") else None
+    return Issued(bound_tokens.parse(data["token"], wall), refresh, str(data.get("session_uid", "")))
 
 
 def secret_key(name: str) -> str:

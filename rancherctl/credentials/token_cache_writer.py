@@ -10,8 +10,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rancherctl.bound_tokens import Token
 from rancherctl.credentials.token_cache import boot_now
-from rancherctl.credentials.tokens import Token
 from rancherctl.files import replace as replace_file
 
 REFRESH_PART = 0.25

@@ -11,14 +11,10 @@ immediately.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from rancherctl.secret import Secret
+from rancherctl import bound_tokens
 
 Json = dict[str, Any]
 NAMESPACE = "rancherctl-operators"
@@ -28,18 +24,6 @@ RBAC = "rbac.authorization.k8s.io"
 LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
 LONGEST = 50
 """Room for prefixes within the 63 characters of a name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token.
-
-    ``expires`` in seconds since 1970 by the API server's clock, ``seconds`` is its remaining lifetime.
-    """
-
-    value: Secret = field(repr=False)
-    expires: float
-    seconds: float
 
 
 def operator_name(text: str) -> str:
@@ -93,42 +77,12 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
 
 def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[str, Json]:
     """(URL path, body) of a POST that creates a token for ``account``, bound to the session's Secret."""
-    bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
-    body = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": seconds, "boundObjectRef": bound},
-    }
-    return f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token", body
+    return bound_tokens.request(NAMESPACE, account, seconds, secret, uid)
 
 
 def session_path(operator: str, session: str) -> str:
     """URL path of the session's Secret; a DELETE revokes the session."""
     return f"/api/v1/namespaces/{NAMESPACE}/secrets/{session_secret(operator, session)}"
-
-
-def parse_token(answer: Mapping[str, Any] | bytes, now: float) -> Token:
-    """The token in a TokenRequest's answer; ValueError if missing. ``now`` is used for tokens without an issue time."""
-    data = json.loads(answer) if isinstance(answer, bytes) else answer
-    status = data.get("status") or {}
-    value, until = status.get("token"), status.get("expirationTimestamp")
-    if not value or not until:
-        raise ValueError("the answer has no token")
-    expires = datetime.fromisoformat(str(until).replace("Z", "+00:00")).timestamp()
-    issued = _issued(str(value))
-    return Token(Secret(value), expires, expires - (now if issued is None else issued))
-
-
-def _issued(token: str) -> float | None:
-    """``iat`` of a JSON web token, which makes the lifetime independent of the difference between two clocks."""
-    import base64
-
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        return float(claims["iat"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _object(version: str, kind: str, name: str, **rest: Any) -> Json:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rancherctl import bound_tokens
+from rancherctl.bound_tokens import Token
 from rancherctl.contract import FEDERATION_CONTROLLER
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import Cluster, Connection
-from rancherctl.federation.tokens import WorkToken
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, UnauthorizedError
 from rancherctl.kube.http.tls import ApiEndpoint
@@ -78,7 +79,7 @@ class MemberConnection:
         self.api = RestClient(endpoint, token=self._token, agent=agent, gate=self._check_write)
         self._renewer = RestClient(endpoint, token=lambda: self._renewer_token, agent=agent)
         self._renewer_token = credential.renewer
-        self._work: WorkToken | None = None
+        self._work: Token | None = None
         self._work_until = 0.0
         self._lock = threading.Lock()
         self._state = state or Connection(uid=str(member.status.get("uid", "")))
@@ -109,10 +110,10 @@ class MemberConnection:
                 self._work_until = self._clock() + self._work.seconds / 2
             return str(self._work.value)
 
-    def _request(self, account: str, seconds: int) -> WorkToken:
+    def _request(self, account: str, seconds: int) -> Token:
         path, body = tokens.request(self._federation, account, seconds, self.credential.session_uid)
         try:
-            return tokens.parse(self._renewer.raw("POST", path, body=body, timeout=TIMEOUT), self._now())
+            return bound_tokens.parse(self._renewer.raw("POST", path, body=body, timeout=TIMEOUT), self._now())
         except ValueError as error:
             raise UnreachableError(f"{self.member.meta.name}: {error}") from error
 
@@ -130,7 +131,7 @@ class MemberConnection:
         same = not known or uid == known
         version = self._state.version or self._version()
         self._verified, self._unanswered = same, 0
-        expires = tokens.claim(self._renewer_token, "exp")
+        expires = bound_tokens.claim(self._renewer_token, "exp")
         self._set(
             Connection(
                 uid=uid if same else known,
@@ -151,7 +152,7 @@ class MemberConnection:
         return str(json.loads(self.api.raw("GET", "/version", timeout=TIMEOUT)).get("gitVersion", ""))
 
     def _renew(self) -> None:
-        issued = tokens.claim(self._renewer_token, "iat")
+        issued = bound_tokens.claim(self._renewer_token, "iat")
         if issued is None or self._now() - issued < RENEW_SECONDS:
             return
         try:

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rancherctl.bound_tokens import Token
 from rancherctl.credentials import token_cache_writer
-from rancherctl.credentials.tokens import Token
 from rancherctl.secret import Secret
 
 PROGRAM = Path(sys.executable).with_name("rancherctl-credential")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.bound_tokens import Token
 from rancherctl.credentials import api, plugin_command, renewal, token_cache, token_cache_writer
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.store import SecretStore
-from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError
 from rancherctl.secret import Secret
 from rancherctl.settings import dirs

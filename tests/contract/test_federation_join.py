@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl import bound_tokens
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
 from rancherctl.environments.manifests.federation import cluster_kind
 from rancherctl.errors import (
@@ -285,7 +286,7 @@ def test_another_cluster_at_the_old_address_is_not_written_to(sites: Sites, m1: 
     member.patch(NAMESPACES, "default", member_objects.open_namespace("acme"))
     session = str(member.get(SECRETS, tokens.SESSION, namespace=OWN)["metadata"]["uid"])
     path, body = tokens.request("acme", tokens.RENEWER, tokens.RENEWER_SECONDS, session)
-    token = tokens.parse(member.raw("POST", path, body=body), time.time())
+    token = bound_tokens.parse(member.raw("POST", path, body=body), time.time())
     secret = {tokens.TOKEN_KEY: str(token.value), tokens.SESSION_UID_KEY: session}
     before = sites.hub.get(CLUSTERS, "m1")["spec"]
     old = sites.hub.get(SECRETS, "cluster-m1", namespace=FEDERATION_CONTROLLER)["data"]

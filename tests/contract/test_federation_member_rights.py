@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl import bound_tokens
 from rancherctl.contract import FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError
 from rancherctl.federation import tokens
@@ -70,7 +71,7 @@ def token(client: RestClient, account: str, seconds: int, session: str, **bound:
     data = json.loads(body)
     if bound:
         data["spec"]["boundObjectRef"] = {**data["spec"]["boundObjectRef"], **bound} if any(bound.values()) else None
-    return str(tokens.parse(client.raw("POST", path, body=json.dumps(data).encode()), time.time()).value)
+    return str(bound_tokens.parse(client.raw("POST", path, body=json.dumps(data).encode()), time.time()).value)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rancherctl import bound_tokens
 from rancherctl.cli.api import EnvironmentToken
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Exec, Target
@@ -23,7 +24,6 @@ from rancherctl.credentials.registry import Registry
 from rancherctl.credentials.store import SecretStore
 from rancherctl.credentials.token_cache import RENEWED_SECONDS
 from rancherctl.credentials.token_cache_writer import write_token
-from rancherctl.credentials.tokens import parse_token
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import AuthError
 from rancherctl.kube.client import PODS
@@ -64,7 +64,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenApi]:
         }
         (tmp_path / ".kube").mkdir()
         (tmp_path / ".kube/config").write_text(yaml.safe_dump(config))
-        write_token(cache(), parse_token(found.issue(), time.time()), time.time())
+        write_token(cache(), bound_tokens.parse(found.issue(), time.time()), time.time())
         age(60)
         yield found
 

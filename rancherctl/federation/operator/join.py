@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from rancherctl import bound_tokens
 from rancherctl.change import Plan
 from rancherctl.contract import (
     FEDERATION_CONTROLLER,
@@ -184,13 +185,13 @@ def _credential(hub: KubeClient, member: KubeClient, federation: str, name: str,
     except NotFoundError:
         stored = {}
     data = {key: base64.b64decode(value).decode() for key, value in stored.items()}
-    expires = tokens.claim(data.get(tokens.TOKEN_KEY, ""), "exp") or 0.0
+    expires = bound_tokens.claim(data.get(tokens.TOKEN_KEY, ""), "exp") or 0.0
     same = data.get(tokens.SESSION_UID_KEY) == session
     if same and not renew and expires - time.time() > tokens.RENEWER_SECONDS / 2:
         return False
     path, body = tokens.request(federation, tokens.RENEWER, tokens.RENEWER_SECONDS, session)
     try:
-        token = tokens.parse(member.raw("POST", path, body=body), time.time())
+        token = bound_tokens.parse(member.raw("POST", path, body=body), time.time())
     except (ValueError, json.JSONDecodeError) as error:
         raise RancherctlError(f"{name}: no credential was issued", why=str(error)) from error
     secret = {

@@ -6,12 +6,12 @@ import json
 import sys
 from pathlib import Path
 
+from rancherctl.bound_tokens import Token
 from rancherctl.cli.api import EnvironmentToken
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal
 from rancherctl.credentials.store import SecretStore
 from rancherctl.credentials.token_cache_writer import write_token
-from rancherctl.credentials.tokens import Token
 from rancherctl.secret import Secret
 
 HOUR = 3600.0

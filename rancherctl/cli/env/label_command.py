@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
+from rancherctl.cli.labels import label_changes
 from rancherctl.cli.options import NoWaitOption, OutputOption, TimeoutOption
 from rancherctl.errors import PartialError, UsageError
 from rancherctl.text import and_more
@@ -59,7 +60,7 @@ def label(
     from rancherctl.output.results import Record
 
     run = current(output=output)
-    name, wanted, removed = parsed(changes)
+    name, wanted, removed = label_changes(changes)
     environment = run.environment(name)
     leaves = FEDERATION in removed and environment.labels.get(FEDERATION, "")
     if leaves and services not in ("keep", "delete"):
@@ -85,32 +86,6 @@ def label(
             missed,
             hint="run the same command again",
         )
-
-
-def parsed(changes: Sequence[str]) -> tuple[str | None, dict[str, str], tuple[str, ...]]:
-    """The environment if the first argument is one, labels to set, keys to remove; UsageError with all faults."""
-    from rancherctl.environments import syntax
-
-    name = None if "=" in changes[0] or changes[0].endswith("-") else changes[0]
-    wanted, removed, wrong = dict[str, str](), list[str](), list[str]()
-    for text in changes[name is not None :]:
-        key, equals, value = text.partition("=")
-        if not equals and not key.endswith("-"):
-            wrong.append(f"{text!r} is neither KEY=VALUE nor KEY-")
-            continue
-        if not equals:
-            key = key.removesuffix("-")
-            removed.append(key)
-        elif wanted.setdefault(key, value) != value:
-            wrong.append(f"{key} is given twice")
-        if problem := syntax.label(key, value):
-            wrong.append(problem)
-    wrong += [f"{key} is both set and removed" for key in removed if key in wanted]
-    if wrong:
-        raise UsageError("invalid labels", why="; ".join(wrong), hint="write KEY=VALUE to set one, KEY- to remove one")
-    if not wanted and not removed:
-        raise UsageError("no label to set or remove", hint=f"rancherctl env show {name} prints the labels")
-    return name, wanted, tuple(removed)
 
 
 def _text(labels: Mapping[str, str]) -> str:

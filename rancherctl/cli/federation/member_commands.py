@@ -9,6 +9,7 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.federation.options import FederationOption, federation_name
+from rancherctl.cli.labels import label_options
 from rancherctl.cli.member_leave import leave_member
 from rancherctl.cli.options import DryRunOption, EnvOption, NoWaitOption, OutputOption, TimeoutOption
 from rancherctl.errors import InvalidInputError, UsageError
@@ -63,7 +64,7 @@ def join(
     from rancherctl.cli.member_join import JoinOptions, join_member, preview_join
 
     run = current(env=env, output=output)
-    labels, wrong = _labels(label or ())
+    labels, wrong = label_options(label or ())
     wrong += _not_networks(address or ())
     if env == federation:
         wrong.append(f"--env: {env} is the federation itself, choose another environment")
@@ -87,24 +88,6 @@ def join(
     changed = join_member(run, name, member, options)
     run.say(f"{member.name} {'joined' if changed else 'is already a member of'} {name}")
     run.next("rancherctl federation ls", f"rancherctl kubectl --env {name} create service loadbalancer web --tcp=80")
-
-
-def _labels(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The labels of KEY=VALUE texts, and a line for each text that cannot be used."""
-    from rancherctl.names import is_label_key, is_label_value
-
-    out, wrong = dict[str, str](), list[str]()
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            wrong.append(f"--label: {text!r} is not of the form KEY=VALUE")
-        elif not is_label_key(key):
-            wrong.append(f"--label: {key!r} is not a label key")
-        elif not is_label_value(value):
-            wrong.append(f"--label: {value!r} is not a label value")
-        elif out.setdefault(key, value) != value:
-            wrong.append(f"--label: {key} is given twice")
-    return out, wrong
 
 
 def _not_networks(texts: Sequence[str]) -> list[str]:

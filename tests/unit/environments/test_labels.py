@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rancherctl.cli.env.label_command import parsed
+from rancherctl.cli.labels import label_changes
 from rancherctl.environments.labels import relabelled
 from rancherctl.errors import ConflictError, UsageError
 from rancherctl.federation.operator.overview import FederationView, member_rows
@@ -36,7 +36,7 @@ def test_another_value_needs_overwrite_and_the_same_does_not() -> None:
 def test_the_first_argument_is_a_name_unless_it_is_a_label(
     arguments: list[str], name: str | None, wanted: dict[str, str], removed: tuple[str, ...]
 ) -> None:
-    assert parsed(arguments) == (name, wanted, removed)
+    assert label_changes(arguments) == (name, wanted, removed)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_first_argument_is_a_name_unless_it_is_a_label(
 )
 def test_all_faults_are_reported_at_once(arguments: list[str], words: list[str]) -> None:
     with pytest.raises(UsageError) as error:
-        parsed(arguments)
+        label_changes(arguments)
     assert all(word in str(error.value) for word in words)
 
 

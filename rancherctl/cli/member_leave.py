@@ -1,4 +1,4 @@
-"""Have a member leave its federation: for `federation leave`, and for `env rm` of a federation."""
+"""Have a member leave its federation: for `federation leave`, `env label` and `env rm` of a federation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
-from rancherctl.errors import RancherctlError, UnreachableError
+from rancherctl.errors import RancherctlError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from rancherctl.kube.rest import RestClient
 
 NAMESPACE_SECONDS = 30.0
 """How long a leave waits for the namespace of the federation's accounts to end."""
+
+
+def check_services(services: str, missing: UsageError | None = None) -> None:
+    """UsageError if the value of ``--services`` is not keep or delete: ``missing``; without that, "" is allowed."""
+    if services in ("keep", "delete") or (not services and missing is None):
+        return
+    raise missing or UsageError(f"--services must be keep or delete, not {services!r}")
 
 
 def leave_member(run: CommandRun, federation: str, member: str, services: str, timeout: float) -> None:

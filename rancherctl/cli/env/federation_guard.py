@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
+from rancherctl.cli.member_leave import check_services, leave_member
 from rancherctl.errors import RancherctlError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ def before_removal(run: CommandRun, environment: Environment, *, services: str, 
         raise UsageError(
             "--services is for federations only", hint=f"{environment.name} is not one: leave out --services"
         )
-    if services not in ("", "keep", "delete"):
-        raise UsageError(f"--services must be keep or delete, not {services!r}")
+    check_services(services)
     if environment.is_federation:
         _federation(run, environment.name, services, force=force)
     else:
@@ -50,8 +50,6 @@ def _federation(run: CommandRun, name: str, services: str, *, force: bool) -> No
     if not members:
         return
     if services:
-        from rancherctl.cli.member_leave import leave_member
-
         for member in members:
             leave_member(run, name, member, services, MEMBERS_TIMEOUT)
         return

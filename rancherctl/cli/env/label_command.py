@@ -55,6 +55,7 @@ def label(
 
     from rancherctl.cli.api import api
     from rancherctl.cli.env import federation_label
+    from rancherctl.cli.member_leave import check_services
     from rancherctl.environments.dump import document
     from rancherctl.environments.labels import FEDERATION, relabelled, store
     from rancherctl.output.results import Record
@@ -63,13 +64,14 @@ def label(
     name, wanted, removed = label_changes(changes)
     environment = run.environment(name)
     leaves = FEDERATION in removed and environment.labels.get(FEDERATION, "")
-    if leaves and services not in ("keep", "delete"):
-        raise UsageError(
+    if leaves:
+        unsaid = UsageError(
             f"without the label {FEDERATION}, {environment.name} leaves the federation {leaves}",
             why="what happens to its copies must be said",
             hint="add --services keep or --services delete",
         )
-    if services and not leaves:
+        check_services(services, unsaid)
+    elif services:
         raise UsageError(f"--services is for removing the label {FEDERATION}", hint="leave out --services")
     if leaves:
         relabelled(environment.labels, wanted, removed, overwrite=overwrite)  # refuses before anything is changed

@@ -10,7 +10,7 @@ from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.federation.options import FederationOption, federation_name
 from rancherctl.cli.labels import label_options
-from rancherctl.cli.member_leave import leave_member
+from rancherctl.cli.member_leave import check_services, leave_member
 from rancherctl.cli.options import DryRunOption, EnvOption, NoWaitOption, OutputOption, TimeoutOption
 from rancherctl.errors import InvalidInputError, UsageError
 
@@ -124,12 +124,12 @@ def leave(
     from rancherctl.federation.operator import leave as leaving
     from rancherctl.federation.operator import overview
 
-    if services not in ("keep", "delete"):
-        raise UsageError(
-            "--services keep or --services delete is required",
-            why="delete removes the member's Services, so it has no default",
-            hint=f"rancherctl federation leave {member} --services keep",
-        )
+    unsaid = UsageError(
+        "--services keep or --services delete is required",
+        why="delete removes the member's Services, so it has no default",
+        hint=f"rancherctl federation leave {member} --services keep",
+    )
+    check_services(services, unsaid)
     run = current(output=output)
     name = federation_name(run, federation)
     with api(run, name) as hub:

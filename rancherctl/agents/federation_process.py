@@ -14,7 +14,8 @@ from rancherctl.agents.controller_process import Cluster, ControllerProcess
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.federation.hub import Hub, HubOptions
+from rancherctl.federation.hub import Hub
+from rancherctl.federation.hub_options import HubOptions
 from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.providers.configured import ConfiguredProvider, secret_reader

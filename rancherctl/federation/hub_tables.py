@@ -1,4 +1,4 @@
-"""What the federation's process watches in its own API for propagation, and how a snapshot becomes a HubView."""
+"""What the federation's process watches in its own API beside Clusters, and how a snapshot becomes a HubView."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER
-from rancherctl.federation import pending
+from rancherctl.federation import pending, tokens
 from rancherctl.federation.objects import federated_namespace, federated_service
 from rancherctl.federation.propagation import HubView, PendingMap
 from rancherctl.kube import client, objects
@@ -17,6 +17,13 @@ SERVICES: Final = TableSpec("services", client.SERVICES, federated_service)
 NAMESPACES: Final = TableSpec("namespaces", client.NAMESPACES, federated_namespace)
 PENDING: Final = TableSpec("configmaps", client.CONFIGMAPS, objects.config_map, FEDERATION_CONTROLLER)
 TABLES: Final = (SERVICES, NAMESPACES, PENDING)
+"""What propagation needs."""
+CREDENTIALS: Final = TableSpec(
+    "secrets",
+    client.SECRETS,
+    lambda obj: objects.secret(obj, (tokens.TOKEN_KEY, tokens.SESSION_UID_KEY)),
+    FEDERATION_CONTROLLER,
+)
 
 
 def hub_view(snapshot: Snapshot) -> HubView:

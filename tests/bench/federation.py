@@ -186,7 +186,7 @@ class Process:
 
     def in_sync(self) -> int:
         """How many copies of Services are known to be in sync."""
-        handles = list(self.hub._handles.values())
+        handles = list(self.hub.links.values())
         return sum(
             state.state is State.IN_SYNC
             for handle in handles

@@ -58,7 +58,7 @@ def test_a_list_that_lacks_services_deletes_no_copy_and_no_name(site: Federation
         orphans = {f"default/{name}" for name in SERVICES[count:]}
 
         def listed(member: str) -> bool:
-            found = process.hub._handles[member].worker.view().orphans
+            found = process.hub.links[member].worker.view().orphans
             return {i.key for i in found if i.kind == "Service"} == orphans
 
         for name in site.members:

@@ -145,7 +145,7 @@ def test_another_cluster_at_the_address_is_not_written_to(site: Site) -> None:
     right = site.hub_api.get(CLUSTERS, "m1")["status"]["uid"]
     site.leading = False
     site.wake.set()
-    until("disconnected", lambda: not site.hub._handles)
+    until("disconnected", lambda: not site.hub.links)
     site.hub_api.patch(CLUSTERS, "m1", {"status": {"uid": "another"}}, subresource="status")
     site.leading = True
     site.is_now("CredentialValid", "False", "IdentityChanged")
@@ -155,7 +155,7 @@ def test_another_cluster_at_the_address_is_not_written_to(site: Site) -> None:
         site.member_api.get(SERVICES, "never", namespace="default")
     site.leading = False
     site.wake.set()
-    until("disconnected", lambda: not site.hub._handles)
+    until("disconnected", lambda: not site.hub.links)
     site.hub_api.patch(CLUSTERS, "m1", {"status": {"uid": right}}, subresource="status")
     site.leading = True
     site.is_now("Ready", "True")

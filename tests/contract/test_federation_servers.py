@@ -78,13 +78,13 @@ def site(member: MemberApi) -> Iterator[Site]:
 def test_calls_of_the_hub_are_not_failures_of_the_member(site: Site) -> None:
     """A busy federation calls its Hub many times a second: that says nothing about the member's API server."""
     site.look()
-    first = site.hub._handles["m1"].connection
+    first = site.hub.links["m1"].connection
     while not first.state.error:
         site.wake.wait(1.0)
         site.wake.clear()
     for _ in range(5):
         site.look()
-    assert site.hub._handles["m1"].connection is first
+    assert site.hub.links["m1"].connection is first
 
 
 def test_the_next_server_is_used_after_failed_checks(site: Site, member: MemberApi) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rancherctl.federation.hub import HubOptions
+from rancherctl.federation.hub_options import HubOptions
 
 
 def hub_options(wake: threading.Event, leading: Callable[[], bool] = lambda: True, **more: Any) -> HubOptions:

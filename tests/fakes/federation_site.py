@@ -154,7 +154,7 @@ class FederationSite:
 
 def settled(process: Process) -> bool:
     """Whether every copy is in sync, and the zone as wanted."""
-    handles = list(process.hub._handles.values())
+    handles = list(process.hub.links.values())
     views = [handle.worker.view() for handle in handles]
     published = hasattr(process, "names") and process.names.publisher.state()
     return bool(

@@ -13,7 +13,8 @@ from rancherctl.federation.inventory import Inventory, MemoryInventory
 from rancherctl.federation.model import Verdict
 from rancherctl.federation.providers.base import Capabilities
 from rancherctl.federation.providers.memory import MemoryZones
-from rancherctl.federation.publisher import AUDIT_SECONDS, DnsPublisher, PublishError
+from rancherctl.federation.publisher import DnsPublisher
+from rancherctl.federation.zone_keeper import AUDIT_SECONDS, PublishError
 from tests.fakes.dns_provider import EU_B, SETTINGS, FaultyProvider, lines, service, shard
 
 M1, M2 = "203.0.113.1", "203.0.113.2"

@@ -20,7 +20,8 @@ from rancherctl.federation.model import FederatedService, Place, Shard, ShardAdd
 from rancherctl.federation.ownership import OUR_TYPES, zone_view
 from rancherctl.federation.providers.base import Capabilities
 from rancherctl.federation.providers.memory import MemoryZones
-from rancherctl.federation.publisher import AUDIT_SECONDS, DnsPublisher
+from rancherctl.federation.publisher import DnsPublisher
+from rancherctl.federation.zone_keeper import AUDIT_SECONDS
 from tests.fakes.dns_provider import OWNER, SETTINGS, FaultyProvider
 
 ZONE = "acme.example."

@@ -1,4 +1,4 @@
-"""Which addresses serve: targets, what each vantage point says about them, and the verdict. Pure: time is passed in.
+"""Which addresses serve: the verdict on each target from what the vantage points see of it. Pure: time is passed in.
 
 A vantage point is the federation's leader or the controller of a member. An address is withdrawn if the leader and
 another place, or two other places, cannot reach it; losing a member's API withdraws nothing.
@@ -6,22 +6,15 @@ another place, or two other places, cannot reach it; losing a member's API withd
 
 from __future__ import annotations
 
-import json
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from rancherctl.federation.model import FederatedService, ShardAddress, Verdict
-from rancherctl.text import and_more, plural, short_digest
+from rancherctl.federation.model import Verdict
+from rancherctl.federation.probe_results import Result, Seen
+from rancherctl.federation.probe_targets import Target
+from rancherctl.text import and_more, plural
 
-PERIOD: Final = 2.0
-"""Seconds between two probes of a target."""
-PLACES_PER_TARGET: Final = 3
-"""Members that probe a target, beside the leader."""
-MAX_RATE: Final = 500
-"""Connections a second of one vantage point; more targets are probed less often."""
 FRESH_SECONDS: Final = 25.0
 """A report that is older says nothing: members report every 10 s."""
 REACHED_SECONDS: Final = 600.0
@@ -36,158 +29,6 @@ LEADER: Final = ""
 
 Canary = Callable[[], bool]
 """Whether something else outside answers this host, so that it is not cut off; asked when one place decides."""
-
-
-class Seen(StrEnum):
-    """What one place sees of a target."""
-
-    UP = "up"
-    """The last three probes succeeded."""
-    DOWN = "down"
-    """Three of the last four probes failed."""
-    MIXED = "mixed"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is probed: a TCP connect, and an HTTP request for ``path`` if there is one. ``members`` publish it."""
-
-    key: str
-    address: str
-    port: int
-    path: str = ""
-    members: frozenset[str] = frozenset()
-
-    def to_json(self) -> list[Any]:
-        """Without members."""
-        return [self.key, self.address, self.port, self.path]
-
-    @classmethod
-    def from_json(cls, value: Any) -> Target:
-        """Raises ValueError."""
-        if not (isinstance(value, list) and len(value) == 4 and isinstance(value[2], int)):
-            raise ValueError("not a target")
-        key, address, port, path = value
-        return cls(str(key), str(address), port, str(path))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a place sees of a target, and how many seconds ago it reached it (None: never)."""
-
-    seen: Seen
-    reached: float | None = None
-
-
-def verdict_keys(service: FederatedService, address: ShardAddress) -> tuple[str, ...]:
-    """The verdicts that concern an address of a Service: the address's, and that of the Service's own check."""
-    own = _own_check(service, address)
-    return (address.address, own.key) if own else (address.address,)
-
-
-def _own_check(service: FederatedService, address: ShardAddress) -> Target | None:
-    check = service.health_check
-    if check is None or not address.ports:
-        return None
-    port = min(address.ports)
-    if check == "tcp":
-        return Target(f"{address.address} tcp:{port}", address.address, port)
-    if check.startswith("http:/"):
-        path = check.removeprefix("http:")
-        return Target(f"{address.address} http:{port}{path}", address.address, port, path)
-    return None
-
-
-def targets(services: Iterable[FederatedService]) -> dict[str, Target]:
-    """The distinct addresses of all shards with one TCP port in use there (the lowest), and own checks, by key."""
-    ports: dict[str, int] = {}
-    members: dict[str, set[str]] = {}
-    own: dict[str, Target] = {}
-    for service in services:
-        for shard in service.shards:
-            for address in shard.addresses:
-                if not address.ports:
-                    continue
-                ports[address.address] = min((*address.ports, ports.get(address.address, 65536)))
-                members.setdefault(address.address, set()).add(shard.member)
-                if check := _own_check(service, address):
-                    own[check.key] = check
-    found = {a: Target(a, a, port, "", frozenset(members[a])) for a, port in ports.items()}
-    more = {k: Target(k, t.address, t.port, t.path, frozenset(members[t.address])) for k, t in own.items()}
-    return {**found, **more}
-
-
-def assigned(found: Iterable[Target], places: Collection[str]) -> dict[str, list[Target]]:
-    """Member → the targets that it probes: each target by PLACES_PER_TARGET members, never by one that has it.
-
-    A member's own addresses always answer there, because kube-proxy takes a short cut.
-    """
-    out: dict[str, list[Target]] = {place: [] for place in places}
-    for target in found:
-        others = [place for place in places if place not in target.members]
-        others.sort(key=lambda place, key=target.key: short_digest(f"{key} {place}", 16))  # type: ignore[misc]
-        for place in others[:PLACES_PER_TARGET]:
-            out[place].append(target)
-    return out
-
-
-def period(count: int) -> float:
-    """Seconds between two rounds of ``count`` probes."""
-    return max(PERIOD, count / MAX_RATE)
-
-
-@dataclass(slots=True)
-class ProbeLog:
-    """The last probes of one place."""
-
-    _outcomes: dict[str, deque[bool]] = field(default_factory=dict)
-    _reached: dict[str, float] = field(default_factory=dict)
-
-    def record(self, outcomes: Mapping[str, bool | None], now: float) -> None:
-        """Add a round; targets that are not in it are forgotten, None (a failure of this host) is left out."""
-        self._outcomes = {key: self._outcomes.get(key, deque(maxlen=4)) for key in outcomes}
-        for key, ok in outcomes.items():
-            if ok is None:
-                continue
-            self._outcomes[key].append(ok)
-            if ok:
-                self._reached[key] = now
-        self._reached = {key: at for key, at in self._reached.items() if key in outcomes}
-
-    def results(self, now: float) -> dict[str, Result]:
-        """What this place sees now."""
-        out = {}
-        for key, last in self._outcomes.items():
-            if not last:
-                continue
-            reached = self._reached.get(key)
-            out[key] = Result(_seen(last), None if reached is None else now - reached)
-        return out
-
-
-def _seen(last: Sequence[bool]) -> Seen:
-    recent = list(last)
-    if recent.count(False) >= 3:
-        return Seen.DOWN
-    return Seen.UP if len(recent) >= 3 and all(recent[-3:]) else Seen.MIXED
-
-
-def results_to_json(results: Mapping[str, Result], sequence: int) -> str:
-    """A report: every one has another ``sequence``, so that a reader sees on its own clock how old it is."""
-    body = {k: [r.seen, None if r.reached is None else round(r.reached, 1)] for k, r in sorted(results.items())}
-    return json.dumps({"sequence": sequence, "results": body}, separators=(",", ":"))
-
-
-def results_from_json(text: str) -> dict[str, Result]:
-    """Read a report; raises ValueError."""
-    content: Any = json.loads(text)
-    try:
-        return {
-            str(key): Result(Seen(value[0]), None if value[1] is None else max(0.0, float(value[1])))
-            for key, value in content["results"].items()
-        }
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"not a report of probes: {error!r}") from error
 
 
 @dataclass(slots=True)

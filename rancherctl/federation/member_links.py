@@ -13,9 +13,9 @@ from rancherctl.federation import tokens
 from rancherctl.federation.apis import HubApi
 from rancherctl.federation.cluster import CLUSTERS, Cluster, Connection
 from rancherctl.federation.connection import Credential, MemberConnection
-from rancherctl.federation.health import Result
 from rancherctl.federation.hub_options import HubOptions
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.probe_results import Result
 from rancherctl.federation.vantage_link import VantageLink
 from rancherctl.federation.worker import MemberWorker
 from rancherctl.kube.client import SECRETS

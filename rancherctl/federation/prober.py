@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from rancherctl.federation.health import Target
+from rancherctl.federation.probe_targets import Target
 from rancherctl.net import bracketed, is_ip
 
 TIMEOUT: Final = 1.0

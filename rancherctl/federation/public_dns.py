@@ -11,9 +11,11 @@ from typing import Final, Protocol
 
 from rancherctl.federation.conditions import SERVING, Condition
 from rancherctl.federation.dns_state import DnsState
-from rancherctl.federation.health import LEADER, Judge, ProbeLog, Result, Target, assigned, period, targets
+from rancherctl.federation.health import LEADER, Judge
 from rancherctl.federation.inventory import InventoryStore
 from rancherctl.federation.model import FederatedService, FederationSettings, Place, Verdict
+from rancherctl.federation.probe_results import ProbeLog, Result
+from rancherctl.federation.probe_targets import Target, assigned, period, targets
 from rancherctl.federation.prober import probe
 from rancherctl.federation.providers.base import DnsProvider
 from rancherctl.federation.publisher import DnsPublisher

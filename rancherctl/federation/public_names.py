@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rancherctl.federation.conditions import SERVING, Condition
-from rancherctl.federation.health import Result, Target
 from rancherctl.federation.model import FederatedService, Place
+from rancherctl.federation.probe_results import Result
+from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.status import DnsPart
 
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from rancherctl.federation import names
 from rancherctl.federation.addresses import never_published
-from rancherctl.federation.health import verdict_keys
 from rancherctl.federation.ladder import Ladder, NameSets, ladder_sets
 from rancherctl.federation.model import FederatedService, FederationSettings, Place, Verdict
 from rancherctl.federation.ownership import NameState, Owner
+from rancherctl.federation.probe_targets import verdict_keys
 from rancherctl.federation.shard_health import delay, healthy_addresses
 from rancherctl.names import is_dns_label
 from rancherctl.net import address_key

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from rancherctl.federation.addresses import never_published
-from rancherctl.federation.health import verdict_keys
 from rancherctl.federation.model import FederatedService, Shard, ShardAddress, Verdict
+from rancherctl.federation.probe_targets import verdict_keys
 
 UNLISTED: Final = float("inf")
 """The rank of members that a priority does not name."""

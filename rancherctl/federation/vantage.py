@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.federation.apis import ConfigMapApi
-from rancherctl.federation.health import ProbeLog, Target, period, results_to_json
+from rancherctl.federation.probe_results import ProbeLog, results_to_json
+from rancherctl.federation.probe_targets import Target, period
 from rancherctl.federation.prober import probe
 from rancherctl.kube.client import CONFIGMAPS, Json
 

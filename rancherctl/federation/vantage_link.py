@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rancherctl.federation.apis import MemberApi
-from rancherctl.federation.health import Result, Target, results_from_json
+from rancherctl.federation.probe_results import Result, results_from_json
+from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.tokens import member_namespace
 from rancherctl.federation.vantage import KEY, PROBES, TARGETS, StoredConfigMap, targets_to_json
 from rancherctl.kube import client, objects

@@ -29,7 +29,6 @@ from rancherctl.contract import FEDERATION_CONTROLLER  # noqa: E402
 from rancherctl.environments.manifests.federation import cluster_kind  # noqa: E402
 from rancherctl.errors import NotFoundError  # noqa: E402
 from rancherctl.federation.cluster import CLUSTERS  # noqa: E402
-from rancherctl.federation.health import PERIOD, ProbeLog, Target  # noqa: E402
 from rancherctl.federation.hub import SPEC, Hub  # noqa: E402
 from rancherctl.federation.inventory import MemoryInventory  # noqa: E402
 from rancherctl.federation.model import (  # noqa: E402
@@ -42,6 +41,8 @@ from rancherctl.federation.model import (  # noqa: E402
 )
 from rancherctl.federation.ownership import ZoneView  # noqa: E402
 from rancherctl.federation.plan import State  # noqa: E402
+from rancherctl.federation.probe_results import ProbeLog  # noqa: E402
+from rancherctl.federation.probe_targets import PERIOD, Target  # noqa: E402
 from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones  # noqa: E402
 from rancherctl.federation.public_dns import PublicDns  # noqa: E402
 from rancherctl.federation.records import Context, Memo, desired  # noqa: E402

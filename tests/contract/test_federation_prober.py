@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rancherctl.federation.health import Target
+from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.prober import probe
 from tests.fakes.ports import free_port
 

@@ -12,8 +12,9 @@ import pytest
 
 from rancherctl.agents.controllers.vantage import VantageController
 from rancherctl.agents.fence import Fenced
-from rancherctl.federation.health import Result, Seen, Target
 from rancherctl.federation.operator.member_objects import LABELS
+from rancherctl.federation.probe_results import Result, Seen
+from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.tokens import member_namespace
 from rancherctl.federation.vantage_link import VantageLink
 from rancherctl.kube.cache import Cache

@@ -11,10 +11,10 @@ from typing import Any
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
 from rancherctl.errors import RancherctlError
-from rancherctl.federation.health import Target
 from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.inventory import MemoryInventory
 from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones
 from rancherctl.federation.public_dns import PublicDns
 from rancherctl.kube.cache import Cache

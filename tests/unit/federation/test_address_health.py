@@ -7,19 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from rancherctl.federation import health
-from rancherctl.federation.health import (
-    LEADER,
-    Judge,
-    ProbeLog,
-    Result,
-    Seen,
-    Target,
-    assigned,
-    results_from_json,
-    results_to_json,
-    targets,
-)
+from rancherctl.federation.health import LEADER, Judge
+from rancherctl.federation.probe_results import ProbeLog, Result, Seen, results_from_json, results_to_json
+from rancherctl.federation.probe_targets import Target, assigned, period, targets
 from rancherctl.federation.vantage import VantagePoint, targets_from_json, targets_to_json
 from tests.fakes.dns_provider import service, shard
 
@@ -229,7 +219,7 @@ def test_targets_are_probed_by_three_other_members() -> None:
 
 
 def test_many_targets_are_probed_less_often() -> None:
-    assert [health.period(count) for count in (10, 1000, 3000)] == [2.0, 2.0, 6.0]
+    assert [period(count) for count in (10, 1000, 3000)] == [2.0, 2.0, 6.0]
 
 
 def test_reports_are_read_back() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError, UsageError
-from rancherctl.federation.health import ProbeLog
 from rancherctl.federation.inventory import Inventory, MemoryInventory
 from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.member_view import MemberView
 from rancherctl.federation.objects import Federated
+from rancherctl.federation.probe_results import ProbeLog
 from rancherctl.federation.providers.configured import ConfiguredProvider
 from rancherctl.federation.providers.memory import MemoryZones
 from rancherctl.federation.providers.tsig import key_of

@@ -6,47 +6,32 @@ Reading the file, the keyring and expanding ``~`` are the caller's work. Paths i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from rancherctl.contract import API_VERSION
 from rancherctl.environments import file_checks, syntax
 from rancherctl.environments.dns_section import read_dns
-from rancherctl.environments.document import Problems, Section, compose, is_null, suggestion
-from rancherctl.environments.model import (
-    DEFAULT_KUBERNETES,
-    KIND,
-    Api,
-    Environment,
-    ExternalNames,
-    FederationSettings,
-    IngressSettings,
-    LoggedRequests,
-    Mode,
-    Network,
-    Offline,
-    Provider,
-    ServiceSettings,
-    TlsRedirect,
-    WhenNone,
+from rancherctl.environments.document import Problems, Section, compose, suggestion
+from rancherctl.environments.hosts_section import read_hosts
+from rancherctl.environments.model import DEFAULT_KUBERNETES, KIND, Environment, FederationSettings
+from rancherctl.environments.settings_sections import (
+    PROVIDERS,
+    read_api,
+    read_federation,
+    read_ingress,
+    read_network,
+    read_services,
 )
 from rancherctl.errors import InvalidInputError
-from rancherctl.hosts.model import ROLES, Host, Role, SshAddress, SshClient
-from rancherctl.net import canonical_network, parse_port, split_host_port
+from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
+from rancherctl.net import parse_port, split_host_port
 from rancherctl.text import plural
 
 if TYPE_CHECKING:
     import yaml
 
-MODES: tuple[Mode, ...] = ("routed", "vxlan", "none")
-EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
-LOGGED_REQUESTS: tuple[LoggedRequests, ...] = ("errors", "all", "none")
-TLS_REDIRECTS: tuple[TlsRedirect, ...] = ("auto", "off")
-PROVIDERS: tuple[Provider, ...] = ("rfc2136", "none")
-OFFLINE: tuple[Offline, ...] = ("drop", "keep")
-WHEN_NONE: tuple[WhenNone, ...] = ("keep", "remove")
-MIN_TTL, MAX_TTL = 1, 86400
 _FEDERATION_HINT = "write: rancherctl federation create NAME --host USER@ADDRESS --zone DOMAIN --server ADDRESS"
 
 
@@ -145,9 +130,9 @@ def _default_roles(*, first: bool, federation: bool) -> frozenset[Role]:
 
 
 def _check_federation_flags(federation: FederationSettings, problems: Problems) -> None:
-    """The checks of ``_federation`` for values that came as flags."""
+    """The checks of ``read_federation`` for values that came as flags."""
     checks = [("--zone", syntax.domain(federation.zone) if federation.zone else "is required")]
-    checks += [("--provider", _one_of(PROVIDERS)(federation.provider))]
+    checks += [("--provider", syntax.one_of(PROVIDERS)(federation.provider))]
     checks += [("--server", syntax.name_server(server)) for server in federation.servers]
     checks += [("--transfer-server", syntax.name_server(server)) for server in federation.transfer_servers]
     for flag, wrong in checks:
@@ -182,7 +167,7 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
         meta.bad("name", "is required")
     labels = meta.mapping("labels", syntax.label)
     meta.finish()
-    hosts, places = _hosts(spec)
+    hosts, places = read_hosts(spec)
     kubernetes = spec.section("kubernetes")
     version = file_checks.canonical_version(kubernetes.text("version", DEFAULT_KUBERNETES, file_checks.version))
     kubernetes.finish()
@@ -191,7 +176,7 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
         places["port"] = node
     if (node := spec.get("federation")) is not None:
         places["federation"] = node
-    network = _network(spec)
+    network = read_network(spec)
     environment = Environment(
         name,
         hosts,
@@ -199,167 +184,11 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
         labels,
         network,
         read_dns(spec, network),
-        _api(spec),
-        _ingress(spec),
-        _services(spec),
-        _federation(spec),
+        read_api(spec),
+        read_ingress(spec),
+        read_services(spec),
+        read_federation(spec),
     )
     spec.finish()
     root.finish()
     return environment, places
-
-
-def _network(spec: Section) -> Network:
-    section, default = spec.section("network"), Network()
-    mode = section.text(
-        "mode", default.mode, lambda t: "" if t in MODES else f"unknown mode {t!r}{suggestion(t, MODES)}"
-    )
-    pods, services = (
-        section.text("podCIDR", default.pod_cidr, syntax.cidr),
-        section.text("serviceCIDR", default.service_cidr, syntax.cidr),
-    )
-    seconds = section.number("checkSeconds", default.check_seconds, 5, 3600)
-    opened = section.flag("openFirewall", default=default.open_firewall)
-    out = Network(pods, services, cast("Mode", mode), seconds, opened)
-    section.finish()
-    return out
-
-
-def _api(spec: Section) -> Api:
-    section = spec.section("api")
-    address, names = section.text("address", "", syntax.san), section.texts("extraSANs", syntax.san)
-    # certificates contain the usual spelling: with another one they would always differ from the file
-    out = Api(
-        syntax.canonical(address),
-        section.number("port", 6443, 1, 65535),
-        tuple(syntax.canonical(name) for name in names),
-    )
-    section.finish()
-    return out
-
-
-def _ingress(spec: Section) -> IngressSettings:
-    section, out = spec.section("ingress"), IngressSettings()
-    proxies = (section.texts(key, syntax.proxy_network) for key in ("trustedProxies", "proxyProtocol"))
-    trusted, speaking = (tuple(dict.fromkeys(map(canonical_network, listed))) for listed in proxies)
-    names = section.text(
-        "externalNames",
-        out.external_names,
-        lambda t: "" if t in EXTERNAL_NAMES else f"must be allow or deny, not {t!r}",
-    )
-    logged = section.text(
-        "accessLog", out.access_log, lambda t: "" if t in LOGGED_REQUESTS else f"must be errors, all or none, not {t!r}"
-    )
-    out = replace(
-        out,
-        access_log=cast("LoggedRequests", logged),
-        default_class=section.flag("defaultClass", default=out.default_class),
-        trusted_proxies=trusted,
-        proxy_protocol=speaking,
-        external_names=cast("ExternalNames", names),
-    )
-    tls = section.section("tls")
-    redirect = tls.text(
-        "redirect", out.tls_redirect, lambda t: "" if t in TLS_REDIRECTS else f"must be auto or off, not {t!r}"
-    )
-    certificate = tls.text("defaultCertificate", "", syntax.secret)
-    out = replace(
-        out,
-        tls_redirect=cast("TlsRedirect", redirect),
-        default_certificate=certificate,
-        keys_on_disk=tls.flag("keysOnDisk", default=out.keys_on_disk),
-    )
-    tls.finish()
-    chosen = section.section("hosts")
-    if section.get("hosts") is not None:
-        role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
-        out = replace(out, role=role, labels=chosen.mapping("labels", syntax.label))
-        chosen.finish()
-    section.finish()
-    return out
-
-
-def _services(spec: Section) -> ServiceSettings:
-    section = spec.section("services")
-    default = section.flag("default", default=True) if section.get("default") is not None else None
-    section.finish()
-    return ServiceSettings(default)
-
-
-def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
-    return lambda text: "" if text in known else f"must be {' or '.join(known)}, not {text!r}"
-
-
-def _federation(spec: Section) -> FederationSettings | None:
-    if spec.get("federation") is None:
-        return None
-    section = spec.section("federation")
-    default = FederationSettings("")
-
-    if section.get("zone") is None:
-        section.bad("zone", "is required")
-    out = FederationSettings(
-        section.text("zone", "", syntax.domain),
-        cast("Provider", section.text("provider", default.provider, _one_of(PROVIDERS))),
-        section.texts("servers", syntax.name_server),
-        section.texts("transferServers", syntax.name_server),
-        section.number("ttl", default.ttl, MIN_TTL, MAX_TTL),
-        cast("Offline", section.text("offline", default.offline, _one_of(OFFLINE))),
-        cast("WhenNone", section.text("whenNone", default.when_none, _one_of(WHEN_NONE))),
-    )
-    section.finish()
-    return out
-
-
-def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:
-    base = _ssh(spec.section("ssh"), SshAddress(""))
-    import yaml
-
-    hosts: list[Host] = []
-    places: dict[str, yaml.Node] = {}
-    listed = spec.items("hosts")
-    for place, node in listed:
-        section = Section(spec.problems, place, node)
-        if not isinstance(node, yaml.MappingNode) and not is_null(node):
-            continue  # the missing fields would only repeat the problem
-        host = _host(section, base)
-        places[f"{len(hosts)}"] = node
-        hosts.append(host)
-        section.finish()
-    given = spec.get("hosts")
-    if given is None or (isinstance(given, yaml.SequenceNode) and not listed):
-        spec.bad("hosts", "at least one host is required")
-    return tuple(hosts), places
-
-
-def _host(section: Section, base: SshAddress) -> Host:
-    for key in ("name", "address", "roles"):
-        if section.get(key) is None:
-            section.bad(key, "is required")
-    address = section.text("address", "", syntax.address)
-    roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
-    if (given := section.get("roles")) is not None and not given.value:
-        section.bad("roles", f"at least one is required: {', '.join(ROLES)}")
-    return Host(
-        name=section.text("name", "", syntax.host_name),
-        address=address,
-        roles=cast("frozenset[Role]", frozenset(roles)),
-        ssh=_ssh(section.section("ssh"), replace(base, host=base.host or address)),
-        public_address=section.text("publicAddress", "", syntax.address),
-        labels=section.mapping("labels", syntax.label),
-    )
-
-
-def _ssh(section: Section, base: SshAddress) -> SshAddress:
-    out = SshAddress(
-        host=section.text("host", base.host, syntax.ssh_host),
-        user=section.text("user", base.user, syntax.user),
-        port=section.number("port", base.port, 0, 65535),
-        identity=section.text("identity", base.identity, syntax.path),
-        config=section.text("config", base.config, syntax.path),
-        known_hosts=section.text("knownHosts", base.known_hosts, syntax.path),
-        jump=section.text("jump", base.jump, syntax.jump),
-        client=cast("SshClient", section.text("client", base.client, syntax.ssh_client)),
-    )
-    section.finish()
-    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from rancherctl.contract import AGENT_PREFIX, API_GROUP
@@ -121,6 +122,11 @@ def label(key: str, value: str) -> str:
     if any(prefix == r or prefix.endswith("." + r) for r in RESERVED) and not prefix.startswith(("topology.", "node.")):
         return f"labels under {prefix}/ are set by Kubernetes or rancherctl"
     return "" if is_label_value(value) else f"{value!r} is not a label value"
+
+
+def one_of(known: tuple[str, ...]) -> Callable[[str], str]:
+    """One of two words."""
+    return lambda text: "" if text in known else f"must be {' or '.join(known)}, not {text!r}"
 
 
 def user(text: str) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.environments import join_paths
+from rancherctl.environments import join_path_plan
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.join_paths import Blocked, Noted, Probed, Site
+from rancherctl.environments.join_path_plan import Blocked, Noted, Probed, Site
 from rancherctl.hosts.fact_values import AddressFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.pod_paths.endpoint import ask
@@ -54,10 +54,10 @@ class JoiningHost:
             "ip -4 -o addr; ip -4 route; ip -o link | wc -l; cat /proc/sys/net/ipv4/conf/host0/forwarding"
         )
 
-    def start(self, every: tuple[Site, ...], pool: join_paths.Pool) -> None:
+    def start(self, every: tuple[Site, ...], pool: join_path_plan.Pool) -> None:
         self.folder.mkdir()
         site = next(each for each in every if each.host == self.name)
-        wanted = join_paths.config(ENV, site, every, pool, NEW)
+        wanted = join_path_plan.config(ENV, site, every, pool, NEW)
         (self.folder / "config.json").write_text(json.dumps(wanted))
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(str(self.folder / "ready"))
@@ -72,11 +72,11 @@ class JoiningHost:
 
     def probe(self, every: tuple[Site, ...]) -> list[Probed]:
         site = next(each for each in every if each.host == self.name)
-        planned = join_paths.probes(ENV, site, every, NEW)
+        planned = join_path_plan.probes(ENV, site, every, NEW)
         request = {"probes": [probe for _, probe in planned], "timeout": 0.5}
         results = ask(self.folder / "probe.sock", request, 20.0)
         return [
-            replace(told, reached=join_paths.reached(told, found["outcome"], NEW))
+            replace(told, reached=join_path_plan.reached(told, found["outcome"], NEW))
             for (told, _), found in zip(planned, results, strict=True)
         ]
 
@@ -100,9 +100,9 @@ class Hosts:
         self.switch = Namespace()
         self.switch.sh("ip link add br0 type bridge && ip link set br0 up")
         self.hosts = [JoiningHost(number, folder, self.switch) for number in (1, 2, 3)]
-        pool = join_paths.pool(ENV, FACTS)
+        pool = join_path_plan.pool(ENV, FACTS)
         assert pool
-        self.pool, self.sites = pool, join_paths.sites(ENV, NEW, FACTS, pool)
+        self.pool, self.sites = pool, join_path_plan.sites(ENV, NEW, FACTS, pool)
 
     def blocked(self) -> list[Blocked]:
         """Run the whole check."""
@@ -115,7 +115,7 @@ class Hosts:
         finally:
             for host in self.hosts:
                 host.stop()
-        return join_paths.judge(self.sites, {h.name: f for h, f in zip(self.hosts, found, strict=True)}, noted)
+        return join_path_plan.judge(self.sites, {h.name: f for h, f in zip(self.hosts, found, strict=True)}, noted)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_a_firewall_that_denies_by_default_but_lets_hosts_in(hosts: Hosts) -> No
     h2.sh(f"nft '{DENY.format('input', 'ip saddr != 10.77.0.0/24 drop')}; {DENY.format('forward', 'drop')}'")
     found = hosts.blocked()
     assert {(b.host, b.cause) for b in found} == {("h2", "firewall")}
-    (line,) = join_paths.lines(found, {"h2": "ufw allow from 10.42.0.0/16"})
+    (line,) = join_path_plan.lines(found, {"h2": "ufw allow from 10.42.0.0/16"})
     assert line.startswith("h2: its firewall drops packets of pods: ")
     for part in ("to DNS", "to the API", "to pods of h1", "ufw allow from 10.42.0.0/16"):
         assert part in line
@@ -162,4 +162,4 @@ def test_a_switch_that_drops_pod_addresses(hosts: Hosts) -> None:
     hosts.switch.sh(f"nft '{rules}'")
     found = hosts.blocked()
     assert {(b.host, b.cause) for b in found} == {(name, "network") for name in NEW}
-    assert all("spec.network.mode: vxlan" in line for line in join_paths.lines(found, {}))
+    assert all("spec.network.mode: vxlan" in line for line in join_path_plan.lines(found, {}))

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.join_paths import (
+from rancherctl.environments.join_path_plan import (
     Blocked,
     Noted,
     Pool,

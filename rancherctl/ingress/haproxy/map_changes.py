@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rancherctl.ingress.haproxy import commands
 from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
-from rancherctl.ingress.haproxy.layout import MAPS
+from rancherctl.ingress.haproxy.maps import MAPS
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.translate.clients import NO_PROOF
 

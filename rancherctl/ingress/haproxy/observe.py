@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import crt_list
 from rancherctl.ingress.haproxy.crt_list import CrtChange, ShownLine
-from rancherctl.ingress.haproxy.layout import NETWORK_MAPS, Layout
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.maps import NETWORK_MAPS
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.render import Paths, shown_line

@@ -11,6 +11,7 @@ from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.crt_list import NO_CHANGE, CrtChange
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.map_changes import MapChange, map_change
+from rancherctl.ingress.haproxy.maps import maps_of
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
 from rancherctl.ingress.haproxy.render import Paths
@@ -162,7 +163,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         pools = _pools(now, model, busy, steps)
     except _NoRoomError as full:
         return Reload(str(full), layout.build(model, now))
-    maps = layout.maps_of(model, pools)
+    maps = maps_of(model, pools)
     changed = map_change(now.maps, maps, paths)
     certificates = crt_list.change(now.lines, model.tls.names, model.tls.options, model.tls.excluded)
     default = model.tls.default if model.tls.default != now.default else ""

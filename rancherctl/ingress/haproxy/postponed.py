@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from rancherctl.ingress.haproxy import layout, plan
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.maps import map_entry
 from rancherctl.ingress.haproxy.pools import MIN_SLOTS
 from rancherctl.ingress.haproxy.profiles import Profile
 from rancherctl.ingress.model import Model, Route, Server, servers_key
@@ -47,12 +48,12 @@ def _without_room(profile: Profile, keys: Sequence[str], counts: dict[str, int],
 
 def _with_former_routes(now: Layout, model: Model, late: Collection[str]) -> Model:
     """The model with what ``now`` has in place of routes that need the pools ``late``."""
-    known = {layout.map_entry(route): route for route in layout.routes_of(now)}
+    known = {map_entry(route): route for route in layout.routes_of(now)}
     ingresses = {route.ingress for route in model.routes if route.pool_key in late}
     former = [
         replace(old, ingress=route.ingress)
         for route in model.routes
-        if route.pool_key in late and (old := known.get(layout.map_entry(route)))
+        if route.pool_key in late and (old := known.get(map_entry(route)))
     ]
     return replace(
         model,

@@ -15,7 +15,8 @@ from rancherctl.ingress.haproxy import access_log, refusals, secured
 from rancherctl.ingress.haproxy.client_certificates import NO_RESUMPTION_GLOBAL, NO_RESUMPTION_OPTIONS
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
 from rancherctl.ingress.haproxy.frontend import frontend, https_ports
-from rancherctl.ingress.haproxy.layout import MAPS, PORT_MAPS, Layout
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.maps import MAPS, PORT_MAPS
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section

@@ -12,6 +12,7 @@ from rancherctl.hold import is_mass_loss
 from rancherctl.ingress.haproxy import layout
 from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.maps import map_entry
 from rancherctl.ingress.haproxy.secured import CERTIFIED
 from rancherctl.ingress.model import Model, servers_key
 
@@ -37,8 +38,8 @@ def without_removals(now: Layout, model: Model) -> Model:
 
     That is routes, the servers of backends that would have none left, and the certificates of names.
     """
-    new = {layout.map_entry(route) for route in model.routes}
-    old = [route for route in layout.routes_of(now) if layout.map_entry(route) not in new]
+    new = {map_entry(route) for route in model.routes}
+    old = [route for route in layout.routes_of(now) if map_entry(route) not in new]
     servers = {
         key: tuple(s.server for s in p.slots if s.server)
         for p in now.pools

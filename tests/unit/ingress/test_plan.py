@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import commands, plan, render
-from rancherctl.ingress.haproxy.layout import MAPS, Layout, build, routes_of
+from rancherctl.ingress.haproxy.layout import Layout, build, routes_of
+from rancherctl.ingress.haproxy.maps import MAPS
 from rancherctl.ingress.haproxy.pools import MIN_SPARES_ALWAYS, MIN_SPARES_IN_USE
 from rancherctl.ingress.haproxy.profiles import PLAIN
 from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import plan
-from rancherctl.ingress.haproxy.layout import MAPS, Layout, routes_of
+from rancherctl.ingress.haproxy.layout import Layout, routes_of
+from rancherctl.ingress.haproxy.maps import MAPS
 from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, profile_of, values_of
 from rancherctl.ingress.model import Model, Server
 from rancherctl.ingress.options import CLOSED, NO_OPTIONS, RouteOptions

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rancherctl.ingress.haproxy import plan, render
-from rancherctl.ingress.haproxy.layout import PORT_MAPS, Layout, build, routes_of
+from rancherctl.ingress.haproxy.layout import Layout, build, routes_of
+from rancherctl.ingress.haproxy.maps import PORT_MAPS
 from rancherctl.ingress.model import Model, Server, TlsModel, Translated, http_listeners, https_listeners
 from rancherctl.ingress.operator.http_check import checks_for
 from rancherctl.ingress.options import DEFAULT_PORTS

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import pwd
 import secrets
-import subprocess
-import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from rancherctl.contract import INGRESS_UNIT, INGRESS_USER
+from rancherctl.contract import INGRESS_USER
 from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, process, refusals, render
 from rancherctl.ingress.haproxy.authority_files import AuthorityFiles
 from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError, RuntimeCertificates
@@ -21,16 +19,14 @@ from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.layout import Layout, old_workers
 from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
+from rancherctl.ingress.haproxy.reloading import RELOAD_TIMEOUT, Reloading, restart_unit
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.model import Listener
 from rancherctl.ingress.purposes import authorities_content
-from rancherctl.polling import poll_until
 
-UNIT: Final = INGRESS_UNIT
 USER: Final = INGRESS_USER
 FORMER_USER: Final = "haproxy"
 """In release 0.1, which shared it with the API balancer. An apply changes host by host, after the agents."""
-RELOAD_TIMEOUT: Final = 5.0
 FROZEN_TIMEOUT: Final = 2.0
 """Seconds."""
 CERTIFICATE_SECONDS: Final = 0.02
@@ -50,14 +46,6 @@ def local_paths(*, keys_on_disk: bool = True) -> render.Paths:
     """The standard paths; with IPv6 if this host has it."""
     ipv6 = "[::]" if Path("/proc/net/if_inet6").exists() else ""
     return render.Paths(ipv6=ipv6, keys_on_disk=keys_on_disk)
-
-
-def restart_unit() -> None:
-    """Restart HAProxy's unit. Raises HaproxyError."""
-    try:
-        subprocess.run(["systemctl", "restart", UNIT], check=True, capture_output=True, timeout=30)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise HaproxyError(f"cannot restart {UNIT}", why=str(error), hint=f"see journalctl -u {UNIT}") from error
 
 
 class Driver:
@@ -88,7 +76,7 @@ class Driver:
         self.text = render.text_digest(paths)
         self._saved: dict[str, tuple[object, files.Identity | None]] = {}
         """The source and identity of each file that this process wrote or compared."""
-        self._stopping = threading.Event()
+        self._reloading = Reloading(paths, self.master, self._restart)
         self._user = user
         self.certificates = PemFiles(paths, lambda: self._group)
         self.authorities = AuthorityFiles(paths, lambda: self._group, authorities_content)
@@ -129,7 +117,7 @@ class Driver:
 
     def stop(self) -> None:
         """End a wait that is under way."""
-        self._stopping.set()
+        self._reloading.stop()
 
     def info(self) -> observe.Info:
         """The worker that answers now. Raises HaproxyError."""
@@ -258,71 +246,16 @@ class Driver:
         except HaproxyError:
             return 0
 
+    def _restart(self) -> None:
+        self.restart()
+
     def _reload(self, layout: Layout) -> None:
         """Make a new worker load the files, wait until it answers, and use it. Raises HaproxyError."""
         limit = self.start_limit + CERTIFICATE_SECONDS * len(layout.contents)
-        before = self._reloads()
-        try:
-            answer = self.master.send("reload", allow_empty=True)
-        except HaproxyError as error:
-            gone = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
-            self._await_or_restart(layout.generation, limit, gone=gone)
-        else:
-            # HAProxy 2.6 answers nothing. Since 2.7 it waits for the new worker and reports success or failure.
-            if answer.startswith("Success=0"):
-                raise HaproxyError("HAProxy could not load its files", why=answer[-500:])
+        before = self._reloading.ask(layout.generation, limit)
         self.counters.reloads += 1
-        self._await_worker(layout.generation, limit, before)
+        self._reloading.wait(layout.generation, limit, before)
         self.use(layout.generation)
-
-    def _reloads(self) -> observe.Reloads:
-        try:
-            return observe.reloads(self.master)
-        except HaproxyError:
-            return observe.Reloads()
-
-    def _await_or_restart(self, generation: str, limit: float, *, gone: bool) -> None:
-        """Restart HAProxy if its master is ``gone``, or if no new worker answers.
-
-        A master whose answer was lost may still be reloading, and a restart cuts all connections, so wait first.
-        """
-        if not gone:
-            try:
-                self._await_worker(generation, limit)
-            except HaproxyError as error:
-                if self._stopping.is_set():
-                    raise
-                log.warning("restarting HAProxy, its master does not reload: %s", error)
-            else:
-                return
-        self.restart()
-
-    def _await_worker(self, generation: str, limit: float, before: observe.Reloads | None = None) -> None:
-        """Wait until a worker answers, or until the master says that its reload after ``before`` failed."""
-        worker = Socket(self.paths.socket(generation))
-        last, failed = "no worker answered", False
-
-        def ended() -> bool:
-            nonlocal last, failed
-            try:
-                observe.info(worker)
-            except HaproxyError as error:
-                last = str(error)
-                failed = before is not None and self._reloads().failed_after(before)
-                return failed
-            return True
-
-        if poll_until(ended, limit, first=0.005, largest=0.2, stop=self._stopping):
-            if failed:
-                raise HaproxyError("HAProxy could not load its files", why=last, hint=f"see journalctl -u {UNIT}")
-            return
-        if self._stopping.is_set():
-            raise HaproxyError("the agent is stopping")
-        raise HaproxyError(
-            f"HAProxy did not load its new configuration within {limit:.0f} s",
-            why=last,
-            hint=f"see journalctl -u {UNIT}",
-        )
 
 
 def _identity(path: str) -> files.Identity | None:

@@ -13,8 +13,9 @@ from rancherctl import contract
 from rancherctl.hosts.model import Absent, Directory, File, Package, Resource, Unit, User
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 from rancherctl.ingress.haproxy import access_log_unit, render
-from rancherctl.ingress.haproxy.driver import UNIT, USER
+from rancherctl.ingress.haproxy.driver import USER
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.reloading import UNIT
 
 CONFIG_FOLDER: Final = f"{contract.ETC}/ingress"
 IDLE: Final = f"{CONFIG_FOLDER}/idle.cfg"

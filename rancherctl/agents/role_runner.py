@@ -28,6 +28,14 @@ class Wakeable(Protocol):
         """Called once before the first reconcile; ``wake`` asks for another one."""
 
 
+@runtime_checkable
+class LookingAhead(Protocol):
+    """A role that asks during a reconcile what the next one will get."""
+
+    def look_ahead(self, newest: Callable[[], Snapshot]) -> None:
+        """Called once before the first reconcile; ``newest`` returns the newest snapshot, from any thread."""
+
+
 class RoleRunner:
     """Run one role until stopped.
 
@@ -46,6 +54,8 @@ class RoleRunner:
 
     def start(self) -> None:
         """Start the thread; the first reconcile follows at once."""
+        if isinstance(self.role, LookingAhead):
+            self.role.look_ahead(self._snapshot)
         if isinstance(self.role, Wakeable):
             self.role.start(self._worker.wake)
         self._worker.start()

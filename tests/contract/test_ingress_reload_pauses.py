@@ -6,6 +6,7 @@ import http.client
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class PacedHost:
         self.follow(self.first, seconds=100)
         self.host.now += 100
         self.before = self.host.reloads
+
+    def deliver(self, *ingresses: list[Any]) -> None:
+        """The watch has these Ingresses when it is asked; if several, the last ones from then on."""
+        answers = chain(ingresses, repeat(ingresses[-1]))
+        self.host.role.look_ahead(lambda: fake.snapshot(next(answers)))
 
     def follow(
         self, ingresses: list[Any], services: dict[str, list[str]] = SERVICES, seconds: float = 0.0, **more: Any
@@ -105,6 +111,54 @@ def test_twenty_new_texts_in_two_seconds_are_two_reloads(paced: PacedHost) -> No
     assert [origin(paced, f"t{n}", n) for n in range(20)] == [f"https://o{n}.org" for n in range(20)]
     paced.follow(wanted, seconds=60)
     assert paced.reloads == 2
+
+
+def test_twenty_new_texts_that_come_together_are_one_reload(paced: PacedHost) -> None:
+    """When the first of them is worked on, others are there; the reload waits until a moment after the last one."""
+    every = [*paced.first, plain("new"), *(text(f"t{number}", number) for number in range(20))]
+    paced.deliver(every)
+    for count in (3, 11, 22, 22):
+        section = paced.follow(every[:count], seconds=0.04)
+        assert (paced.reloads, set(section["served"])) == (0, {"default/first", "default/new"})
+        assert paced.answer("new") == "w1", "needs no reload and does not wait for it"
+    assert paced.host.role.resync == pytest.approx(0.06, abs=0.001)
+    section = paced.follow(every, seconds=0.07)
+    assert (paced.reloads, len(section["served"])) == (1, 22)
+    assert [origin(paced, f"t{n}", n) for n in range(20)] == [f"https://o{n}.org" for n in range(20)]
+    paced.follow(every, seconds=60)
+    assert paced.reloads == 1
+
+
+def test_a_new_text_that_comes_alone_does_not_wait(paced: PacedHost) -> None:
+    """Also if statuses of others are written at that moment."""
+    every = [*paced.first, plain("other"), text("t0", 0)]
+    rules = [("other.com", "Prefix", "/", "web:80")]
+    paced.deliver([*paced.first, fake.ingress("other", rules, status=["10.0.0.1"], version="9"), text("t0", 0)])
+    section = paced.follow(every, seconds=0.01)
+    assert (paced.reloads, "default/t0" in section["served"]) == (1, True)
+
+
+def test_what_comes_while_a_reload_is_prepared_is_part_of_it(paced: PacedHost) -> None:
+    early = [*paced.first, plain("new"), text("t0", 0)]
+    late = [*early, text("t1", 1)]
+    paced.deliver(early, late)
+    for seen in (early, late):
+        section = paced.follow(seen, seconds=0.04)
+        assert (paced.reloads, set(section["served"])) == (0, {"default/first", "default/new"})
+        assert paced.host.role.resync == pytest.approx(0.1, abs=0.001)
+        assert (section["alarm"], paced.answer("new")) == ("", "w1")
+    section = paced.follow(late, seconds=0.11)
+    assert (paced.reloads, len(section["served"])) == (1, 4)
+    assert [origin(paced, f"t{n}", n) for n in range(2)] == ["https://o0.org", "https://o1.org"]
+
+
+def test_a_new_text_waits_a_third_of_a_second_at_most_for_others(paced: PacedHost) -> None:
+    paced.deliver([*paced.first, text("t0", 0), text("t1", 1)])
+    for _ in range(6):
+        paced.follow([*paced.first, text("t0", 0)], seconds=0.05)
+        assert paced.reloads == 0
+    section = paced.follow([*paced.first, text("t0", 0)], seconds=0.06)
+    assert (paced.reloads, "default/t0" in section["served"]) == (1, True)
 
 
 def test_what_needs_no_reload_does_not_wait_for_one(paced: PacedHost) -> None:
@@ -195,6 +249,7 @@ def test_the_first_ingress_of_a_host_does_not_wait(tmp_path: Path, pods_on_loopb
     """It has no clients yet; the process without listeners has just been started."""
     host = TlsHost(fake.Haproxy(tmp_path))
     host.new_role(host.haproxy.all_listeners, reloads=USUAL)
+    host.role.look_ahead(lambda: fake.snapshot([plain("a"), plain("b")]))
     try:
         host.reconcile([], {"web": ["w1"]})
         host.now -= 1

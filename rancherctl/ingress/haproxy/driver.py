@@ -34,6 +34,10 @@ CERTIFICATE_SECONDS: Final = 0.02
 log = logging.getLogger(__name__)
 
 
+class OvertakenError(Exception):
+    """A reload was given up before anything changed: there is more to load."""
+
+
 @dataclass(slots=True)
 class Counters:
     """Numbers since this agent started."""
@@ -167,17 +171,22 @@ class Driver:
                 return str(error)
         return ""
 
-    def apply(self, decision: Decision, pair: Pairs = lambda _: None) -> Layout:
+    def apply(
+        self, decision: Decision, pair: Pairs = lambda _: None, overtaken: Callable[[], bool] = lambda: False
+    ) -> Layout:
         """Carry out a decision; returns the layout that HAProxy was verified to have. Raises HaproxyError.
 
         Runtime commands do not change the files on disk, from which a new process starts: call ``save`` afterwards.
-        ``pair`` gives the certificate and key of a content that has no file yet.
+        ``pair`` gives the certificate and key of a content that has no file yet. ``overtaken`` is asked when a reload's
+        configuration has been tested; if it is, OvertakenError is raised.
         """
         match decision:
             case Reload():
                 layout = replace(decision.layout, generation=secrets.token_hex(4), text=self.text)
                 layout = replace(layout, old_workers=old_workers(self._memory()))
                 layout = self.checker.prepared(layout, pair)
+                if overtaken():
+                    raise OvertakenError
                 self.save(layout)
                 self.checker.thorough = bool(layout.contents)  # until it has been loaded
                 self._reload(layout)

@@ -23,6 +23,7 @@ from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.authorities import AuthorityStore, is_authority
+from rancherctl.ingress.role.bursts import Bursts
 from rancherctl.ingress.role.certificates import CertificateStore
 from rancherctl.ingress.role.config import LbConfig
 from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
@@ -83,7 +84,8 @@ class LbRole:
         self.health = HaproxyHealth(self.driver, self.store, clock)
         self._refusals = RefusalWatch(self.driver, clock)
         self._save_after = config.save_after
-        self._pacing = ReloadPacing(self.driver, clock, config.reloads)
+        self._bursts = Bursts(clock)
+        self._pacing = ReloadPacing(self.driver, clock, config.reloads, self._bursts)
         self._cache = TranslationCache()
         self._ports = PortCheck(self.driver.listener_error, config.reserved)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
@@ -112,6 +114,10 @@ class LbRole:
         It makes the agent's loop reconcile soon.
         """
         self._resolver.changed = wake
+
+    def look_ahead(self, newest: Callable[[], Snapshot]) -> None:
+        """Register ``newest``, which says what the watch has delivered since a reconcile began."""
+        self._bursts.newest = lambda: newest().table("ingresses").items
 
     def stop(self) -> None:
         """End a wait that is under way, and save what is served. HAProxy keeps running."""
@@ -196,6 +202,7 @@ class LbRole:
         return True
 
     def _follow(self, snapshot: Snapshot, roster: Roster) -> None:
+        self._bursts.begin(snapshot.table("ingresses").items)
         # A garbage collection would visit all API objects, and move short-lived results to the oldest generation.
         with acyclic():
             wanted = self._desired(snapshot, roster)
@@ -244,8 +251,7 @@ class LbRole:
         own = now.listeners if now else self.driver.configured(wanted_model.listeners)
         model = self._ports.free(wanted_model, own)
         self.health.confirmed = False
-        decision = self._pacing.decide(now, model, self.health.pid)
-        layout = self.driver.apply(decision, self.secrets.pair)
+        decision, layout = self._pacing.follow(now, model, self.health.pid, self.secrets.pair)
         self._waiting = self._pacing.waiting(model, layout)
         self.secrets.trusting = False
         unchanged = isinstance(decision, plan.Unchanged)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from rancherctl.ingress.haproxy import plan, postponed, process
-from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.driver import Driver, OvertakenError
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.pem_files import Pairs
 from rancherctl.ingress.haproxy.plan import Decision, Reload, Unchanged
 from rancherctl.ingress.model import Model
+from rancherctl.ingress.role.bursts import Bursts
 from rancherctl.kube.decode import acyclic
 
 MANY_OLD_WORKERS: Final = 2
@@ -35,15 +37,26 @@ class ReloadPacing:
     Meanwhile, HAProxy follows everything that needs no reload. What concerns the whole process, for example a new
     listener, waits for the usual pause only: an Ingress may have to move to this host within seconds. A process
     without listeners has no clients, so nothing waits. ``wait``: seconds until the next reload, None if none is wanted.
+    ``bursts`` may delay any reload for a moment, so that changes which come together are in the same one.
 
     Repairs of HAProxy (health.py) do not wait, but count: call ``note`` after each of them.
     """
 
-    def __init__(self, driver: Driver, clock: Callable[[], float], pauses: ReloadPauses) -> None:
-        self._driver, self._clock, self._pauses = driver, clock, pauses
+    def __init__(self, driver: Driver, clock: Callable[[], float], pauses: ReloadPauses, bursts: Bursts) -> None:
+        self._driver, self._clock, self._pauses, self._bursts = driver, clock, pauses, bursts
         self._seen, self._last = driver.counters.reloads, float("-inf")
         self._reason = ""
         self.wait: float | None = None
+
+    def follow(self, now: Layout | None, model: Model, worker: int, pair: Pairs) -> tuple[Decision, Layout]:
+        """Decide, and carry it out; also returns the layout that HAProxy was verified to have. Raises HaproxyError."""
+        decision = self.decide(now, model, worker)
+        may_wait = now is not None and bool(now.listeners)
+        try:
+            return decision, self._driver.apply(decision, pair, self._bursts.overtaken if may_wait else lambda: False)
+        except OvertakenError:
+            decision = self.decide(now, model, worker)
+            return decision, self._driver.apply(decision, pair)
 
     def decide(self, now: Layout | None, model: Model, worker: int) -> Decision:
         """How HAProxy gets from ``now``, the layout of its running ``worker``, nearer to ``model``.
@@ -59,18 +72,20 @@ class ReloadPacing:
             log.info("reloading HAProxy: %s", decision.reason)
         if self.wait is None:
             self._reason = ""
+            self._bursts.end()
         return decision
 
     def _postponed(self, now: Layout, model: Model, reload: Reload, worker: int, busy: plan.Busy) -> Decision:
         """``reload``, or what can be done until it is time for it."""
-        since = self._since_last()
-        if since >= max(self._pauses.usual, self._pauses.crowded):
+        since, gathering = self._since_last(), self._bursts.left(model.loaded)
+        rested = since >= max(self._pauses.usual, self._pauses.crowded)
+        if rested and gathering <= 0:
             return reload
         part = postponed.without_reload(now, model, busy)
         instead = self._planned(now, part, self._busy(now, part)) if part else reload
         alone = not isinstance(instead, Reload)
-        crowded = alone and process.finishing(worker) >= MANY_OLD_WORKERS
-        wait = (self._pauses.crowded if crowded else self._pauses.usual) - since
+        crowded = alone and not rested and process.finishing(worker) >= MANY_OLD_WORKERS
+        wait = max((self._pauses.crowded if crowded else self._pauses.usual) - since, gathering)
         if wait <= 0:
             return reload
         self.wait = wait

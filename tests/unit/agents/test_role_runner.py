@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -107,3 +107,19 @@ def test_a_reconcile_in_progress_is_visible_to_the_watchdog() -> None:
     run.once()
     assert all(since > 0 for since in seen)
     assert run.busy_since == 0
+
+
+def test_a_role_may_ask_what_its_next_reconcile_will_get() -> None:
+    class Asking(CountingRole):
+        def look_ahead(self, newest: Callable[[], Snapshot]) -> None:
+            self.newest = newest
+
+        def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
+            return super().reconcile(self.newest())
+
+    role, number = Asking(), iter(range(100))
+    run = RoleRunner(role, lambda: Snapshot(number=next(number)), lambda _n, _s: None)
+    run.start()
+    assert role.called.wait(60)
+    run.stop()
+    assert role.newest().number == 2, "after one for the reconcile, and one that it asked for"

@@ -134,7 +134,7 @@ def timed(title: str, action: Callable[[], Any]) -> Any:
     return value
 
 
-def wait_until(what: str, check: Callable[[], Any], limit: float = 120.0) -> Any:
+def wait_until(what: str, check: Callable[..., Any], limit: float = 120.0) -> Any:
     """Check until there is a result, pausing longer each time."""
     began, pause = time.monotonic(), 0.2
     while not (found := check()):

@@ -75,7 +75,7 @@ def main() -> None:
     for name in args.trees.split(","):
         system, _, variant = name.partition(":")
         began = time.monotonic()
-        tree(roots, system, variant, Steps(show), "")  # type: ignore[arg-type]
+        tree(roots, system, variant, Steps(show), "")
         print(f"setup: root tree {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 

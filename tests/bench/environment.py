@@ -182,8 +182,8 @@ def memory(env: Environment) -> None:
         for line in env.ssh(reach.name, script).splitlines():
             unit, _, size = line.partition(" ")
             sums[unit] = sums.get(unit, 0) + int(size or 0)
-        for unit, size in sums.items():
-            found.setdefault(unit, []).append(size)
+        for unit, total in sums.items():
+            found.setdefault(unit, []).append(total)
     for unit, sizes in found.items():
         say(f"{unit}, resident, largest of the hosts", max(sizes) / 1024, "MB")
 

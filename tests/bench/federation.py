@@ -92,7 +92,7 @@ def service(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80, "targetPort": 8080}]}}
 
 
-def until(what: str, answer: Callable[[], Any], pause: float = 0.02) -> Any:
+def until(what: str, answer: Callable[..., Any], pause: float = 0.02) -> Any:
     """Ask until the answer is true."""
     deadline = time.monotonic() + GIVE_UP
     while time.monotonic() < deadline:

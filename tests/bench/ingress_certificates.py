@@ -42,7 +42,7 @@ def emit(name: str, values: Sequence[float], unit: str, **more: object) -> None:
     print(json.dumps(row | more), flush=True)
 
 
-def measured(action: Callable[[], object]) -> tuple[float, float, float]:
+def measured(action: Callable[..., object]) -> tuple[float, float, float]:
     """Elapsed seconds, CPU seconds of this thread, CPU seconds of children that ended."""
     before, began, own = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), time.thread_time()
     action()
@@ -58,7 +58,7 @@ def cpu_of(pid: int) -> float:
 
 
 def main() -> None:
-    endpoints.routable = lambda address: True
+    setattr(endpoints, "routable", lambda address: True)  # noqa: B010  # a module of the product
     with tempfile.TemporaryDirectory(prefix="rancherctl-certificates-") as folder:
         sites = ManySites(Path(folder), COUNT)
         try:

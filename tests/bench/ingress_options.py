@@ -71,7 +71,7 @@ def by_hand(text: str) -> str:
 
 
 def main() -> None:
-    endpoints.routable = lambda address: True
+    setattr(endpoints, "routable", lambda address: True)  # noqa: B010  # a module of the product
     ingress_overhead.REQUESTS = REQUESTS
     for options in ({}, FIVE, FIFTEEN):
         with tempfile.TemporaryDirectory(prefix="rancherctl-options-") as name:

@@ -100,7 +100,7 @@ def load(port: int) -> None:
 
 
 def main() -> None:
-    endpoints.routable = lambda address: True
+    setattr(endpoints, "routable", lambda address: True)  # noqa: B010  # a module of the product
     with tempfile.TemporaryDirectory(prefix="rancherctl-overhead-") as name:
         folder = Path(name)
         (folder / "ours").mkdir()

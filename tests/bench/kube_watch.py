@@ -39,7 +39,9 @@ def pod(i: int, phase: str = "Running") -> dict[str, Any]:
         "uid": "0" * 36,
         "controller": True,
     }
-    fields = {f"f:part{n}": {"f:sub": {}, f'k:{{"type":"{n}"}}': {".": {}, "f:status": {}}} for n in range(40)}
+    fields: dict[str, Any] = {
+        f"f:part{n}": {"f:sub": {}, f'k:{{"type":"{n}"}}': {".": {}, "f:status": {}}} for n in range(40)
+    }
     container = {
         "name": "web",
         "image": "registry.example/team/web:1.2.3",
@@ -131,13 +133,13 @@ def main() -> None:
                 for i in range(50):
                     near.send(PODS + i)
                     version, sent = near.recv()
-                    assert cache.wait(lambda s, v=version: int(s.table("pods").resource_version) >= v, 30)
+                    assert cache.wait(lambda s, v=version: int(s.table("pods").resource_version) >= v, 30)  # type: ignore[misc]
                     delays.append((time.monotonic() - sent) * 1000)
             changes.clear()
             cpu_before = cpu()
             near.send("burst")
             version, _ = near.recv()
-            assert cache.wait(lambda s, v=version: int(s.table("pods").resource_version) >= v, 120)
+            assert cache.wait(lambda s, v=version: int(s.table("pods").resource_version) >= v, 120)  # type: ignore[misc]
             bursts.append(cpu() - cpu_before)
             snapshots.append(float(len(changes)))
             cache.stop()

@@ -97,7 +97,7 @@ class Statuses:
         """The addresses published now."""
         return tuple(sorted(self.history[name][-1][1])) if name in self.history else ()
 
-    def wait(self, name: str, condition: Callable[[frozenset[str]], bool], since: float = 0.0) -> Seen:
+    def wait(self, name: str, condition: Callable[..., bool], since: float = 0.0) -> Seen:
         """The first entry from ``since`` on that fulfils the condition."""
 
         def first() -> Seen | None:

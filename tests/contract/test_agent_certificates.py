@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from dataclasses import replace
@@ -203,7 +204,7 @@ def test_a_full_disk_leaves_the_old_certificate(
     def full(fd: int, data: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(PartialError, match="No space left on device"):
         run(leaf)
     monkeypatch.undo()

@@ -134,7 +134,7 @@ def test_a_failed_renewal_is_retried_and_does_not_prevent_the_other(
     monkeypatch.setattr(renewal, "renew_proxy", full)
 
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
-    agent = Agent(agent_config(environment, environment.hosts[0]), lambda _: [], None, lambda _: None)  # type: ignore[arg-type,return-value]
+    agent = Agent(agent_config(environment, environment.hosts[0]), lambda _: [], None, lambda _: None)  # type: ignore[arg-type]
     stop = threading.Event()
     for worker in agent.renewals(stop) * 2:
         assert worker.once() == (RENEWAL_SECONDS, True)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,8 @@ def test_every_command_explains_itself(node: CommandNode) -> None:
     assert 2 <= len(node.examples) <= 4
     for example in node.examples:
         assert example.startswith("rancherctl " + " ".join(node.path)) or node.path[0] in example
-    for part in (*node.options, *node.arguments):
+    parts: list[Any] = [*node.options, *node.arguments]
+    for part in parts:
         assert part.help, f"{part} has no help"
 
 

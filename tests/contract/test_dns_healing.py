@@ -80,7 +80,7 @@ def settle_despite_errors(role: DnsRole, snapshot: Snapshot) -> None:
     raise AssertionError(dict(role.reconcile(snapshot)))
 
 
-DAMAGE: dict[str, Callable[[Named], None]] = {
+DAMAGE: dict[str, Callable[[Named], object]] = {
     "journal header": lambda n: _flip(n.data / "cluster.local.zone.jnl"),
     "journal empty": lambda n: (n.data / "cluster.local.zone.jnl").write_bytes(b""),
     "zone cut": lambda n: (n.data / "cluster.local.zone").write_bytes(

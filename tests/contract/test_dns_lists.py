@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -36,7 +37,7 @@ def test_an_empty_list_removes_nothing(named: Named, role: DnsRole, world: World
 
 
 def test_a_second_list_is_requested_and_believed(named: Named, world: World) -> None:
-    now, asked = [0.0], []
+    now, asked = [0.0], list[Any]()
     role = DnsRole(named.config, named, probe=False, relist=asked.append, clock=lambda: time.monotonic() + now[0])
     world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
     settle(role, world.snapshot())

@@ -182,7 +182,7 @@ def key_file(tmp_path: Path, server: PublicDns, **replaced: str) -> str:
 
 def test_a_zone_that_its_server_does_not_serve(desk: Desk, bind: PublicDns, tmp_path: Path) -> None:
     """Federation v1 made a zone that nothing used; here none is made. Every server that is asked has its line."""
-    words = ("federation", "create", "new", "--host", "root@10.0.0.99", "--zone", "nosuch.example")
+    words: tuple[str, ...] = ("federation", "create", "new", "--host", "root@10.0.0.99", "--zone", "nosuch.example")
     words += ("--server", bind.address, "--server", bind.address, "--dns-key-file", key_file(tmp_path, bind))
     done = desk.refused(
         words,

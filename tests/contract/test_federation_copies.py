@@ -41,7 +41,7 @@ GIVE_UP = 30.0
 NOW = "2026-11-29T00:00:00Z"
 
 
-def until(what: str, answer: Callable[[], Any]) -> Any:
+def until(what: str, answer: Callable[..., Any]) -> Any:
     """Ask until the answer is true; the API servers tell no test when a status has been written."""
     deadline, last = time.monotonic() + GIVE_UP, None
     while time.monotonic() < deadline:

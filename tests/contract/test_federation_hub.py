@@ -32,7 +32,7 @@ GIVE_UP = 60.0
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 
 
-def until(what: str, answer: Callable[[], Any]) -> Any:
+def until(what: str, answer: Callable[..., Any]) -> Any:
     """Ask until the answer is true; the API servers tell no test when a status has been written."""
     deadline, last = time.monotonic() + GIVE_UP, None
     while time.monotonic() < deadline:

@@ -166,7 +166,7 @@ def _end_namespace(member: RestClient, name: str = OWN) -> None:
     member.raw("PUT", f"/api/v1/namespaces/{name}/finalize", body=json.dumps(found).encode())
 
 
-def until(what: str, answer: Callable[[], Any]) -> Any:
+def until(what: str, answer: Callable[..., Any]) -> Any:
     """Ask until the answer is true."""
     found = poll_until(answer, GIVE_UP)
     assert found, what

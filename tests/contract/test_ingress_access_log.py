@@ -13,6 +13,7 @@ import pytest
 
 from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.log_reader import LogFile, Reader
+from rancherctl.ingress.options import AccessLog
 from rancherctl.polling import poll_until
 from tests.fakes import ingress as fake
 from tests.fakes import tls
@@ -268,7 +269,8 @@ def test_the_environment_says_what_is_logged_for_ingresses_that_do_not(lb_host: 
         return sorted({r["host"] for r in log.take() if r.get("status") == 200})
 
     hashes = set()
-    for default, found in (("errors", []), ("true", ["usual.example"]), ("false", [])):
+    cases: tuple[tuple[AccessLog, list[str]], ...] = (("errors", []), ("true", ["usual.example"]), ("false", []))
+    for default, found in cases:
         lb_host.role = lb_host.new_role(access_log=default)
         section = lb_host.reconcile(every, SERVICES)
         hashes.add(tuple(sorted(section["served"].items())))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl.hosts.remote import disk as remote_disk
 from rancherctl.ingress.haproxy import files, plan
 from rancherctl.ingress.translate import merge
 from tests.fakes import ingress as fake
@@ -26,7 +27,7 @@ def test_a_full_disk_withdraws_no_address_and_delays_no_change(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(files.disk, "_filled", full)
+        disk.setattr(remote_disk, "_filled", full)
         disk.setattr(files, "write_scratch", full)
         more = [fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Prefix", "/", "web:80")])]
         for turn, pods in enumerate((["w2"], ["w3"], ["w4"])):
@@ -60,7 +61,7 @@ def test_a_host_that_cannot_serve_reports_an_error_until_it_can(
 
     elsewhere = fake.roster("h1", "h2", sequence=2, dead=["h1"])
     with monkeypatch.context() as disk:
-        disk.setattr(files.disk, "_filled", full)
+        disk.setattr(remote_disk, "_filled", full)
         disk.setattr(files, "write_scratch", full)
         for ingresses, hosts in (
             ([fake.ingress("a", FOO)], fake.roster("h1")),
@@ -80,7 +81,7 @@ def test_a_bug_withdraws_nothing_that_is_served(lb_host: LoadBalancerHost, monke
     """An unexpected object reaches all hosts at once: without this, all addresses would leave all statuses."""
     first = lb_host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
     with monkeypatch.context() as fault:
-        fault.setattr(merge, "merge", lambda *_: {}["an unexpected object"])
+        fault.setattr(merge, "merge", lambda *_: dict[str, object]()["an unexpected object"])
         section = lb_host.reconcile([fake.ingress("a", FOO), fake.ingress("odd", FOO)], {"web": ["w1"]})
     assert "an unexpected object" in section["alarm"]
     assert "error" not in section

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.ingress.haproxy.profile_text import server_words
 from rancherctl.ingress.haproxy.render import text_digest
 from rancherctl.ingress.operator import http_check
 from tests.fakes import ingress as fake
@@ -157,7 +158,7 @@ def test_a_changed_text_has_another_digest(tmp_path: Path, monkeypatch: pytest.M
     first = text_digest(paths)
     assert text_digest(paths) == first
     assert text_digest(render.Paths(data=str(tmp_path), run=str(tmp_path), descriptors=5)) != first
-    words = render.server_words
+    words = server_words
     monkeypatch.setattr(
         render, "server_words", lambda o, seconds: words(o, seconds) + (" sni str(x)" if o.protocol == "https" else "")
     )

@@ -205,8 +205,14 @@ class Cluster:
     def rules(self, drawn: Drawn) -> tuple[RuleTable, desired.Desired]:
         """The rules, made from the objects alone and from what the host has of each secret."""
         snapshot = self.snapshot(drawn)
+        ingresses, classes, services, slices = (
+            snapshot.table(t).items for t in ("ingresses", "ingressclasses", "services", "endpointslices")
+        )
         tables = desired.Tables(
-            *(snapshot.table(t).items for t in ("ingresses", "ingressclasses", "services", "endpointslices")),
+            ingresses,
+            classes,
+            services,
+            slices,
             secrets={
                 **self.host.role.secrets.states(snapshot.table(COPIES)),
                 **self.host.role.authorities.states(snapshot.table(COPIES)),

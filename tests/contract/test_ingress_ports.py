@@ -68,9 +68,9 @@ def test_an_ingress_is_served_on_its_ports_only(tls_host: TlsHost, plain: int, s
         headers = connection.request("a.example")[1]["headers"]
     assert (headers["x-forwarded-port"], headers["x-forwarded-proto"]) == (str(secure), "https")
     with tls.connect(secure, "a.example", alpn=("h2", "http/1.1")) as stream:
-        connection = H2Connection(stream)
-        assert connection.get("a.example", "/").answer == "w1"
-        connection.close()
+        http2 = H2Connection(stream)
+        assert http2.get("a.example", "/").answer == "w1"
+        http2.close()
 
 
 def test_a_host_with_such_ingresses_only_does_not_listen_on_the_default_ports(

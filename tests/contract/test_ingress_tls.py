@@ -26,10 +26,10 @@ def test_each_name_gets_its_certificate_over_http_1_and_2(tls_host: TlsHost) -> 
     assert body["headers"]["x-forwarded-proto"] == "https"
     with tls.connect(tls_host.port, "a.example", alpn=("h2", "http/1.1")) as stream:
         assert stream.selected_alpn_protocol() == "h2"
-        connection = H2Connection(stream)
-        assert connection.get("a.example", "/").answer == "w1"
-        assert connection.get("b.example", "/").answer == "o1", "a connection serves every name that is here"
-        connection.close()
+        http2 = H2Connection(stream)
+        assert http2.get("a.example", "/").answer == "w1"
+        assert http2.get("b.example", "/").answer == "o1", "a connection serves every name that is here"
+        http2.close()
 
 
 def test_a_name_without_certificate_is_refused_and_shows_none(tls_host: TlsHost) -> None:

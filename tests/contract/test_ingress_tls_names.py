@@ -108,7 +108,7 @@ def test_a_command_without_an_answer_is_a_failure_and_the_certificate_comes_with
     sites = [site("a.example", "sa"), site("b.example", "sb")]
     tls_host.follow(sites, [a.copy("sa")])
     before = tls_host.reloads
-    exchange, dropped = Socket._exchange, []
+    exchange, dropped = Socket._exchange, list[bytes]()
 
     def without_an_answer(self: Socket, data: bytes) -> bytes:
         if data.startswith(lost.encode()) and not dropped:

@@ -156,7 +156,7 @@ def test_an_interrupted_apply_leaves_its_objects_in_the_inventory(client: RestCl
             return client.apply(resource, body, **more)
 
     with pytest.raises(RancherctlError, match="cut"):
-        apply(Breaks(), todo, inventory)  # type: ignore[arg-type]
+        apply(Breaks(), todo, inventory)
     assert client.get(CONFIGMAPS, "a", namespace=inventory.namespace)
     rest = plan(client, objects(inventory), inventory)
     assert [c.key.rpartition("/")[2] for c in rest if c.verb == "delete"] == ["a"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rancherctl.kube import reflector
+from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.objects import config_map
@@ -134,12 +135,12 @@ def test_an_older_list_is_refused_until_it_is_seen_for_long_enough(
 ) -> None:
     refused = threading.Semaphore(0)
 
-    def at_once(self: reflector.Backoff, error: Exception) -> float:
+    def at_once(self: Backoff, error: Exception) -> float:
         if isinstance(error, reflector.OlderError):
             refused.release()
         return 0.01
 
-    monkeypatch.setattr(reflector.Backoff, "after", at_once)
+    monkeypatch.setattr(Backoff, "after", at_once)
     now = [0.0]
     put(api, "a")
     put(api, "b")
@@ -165,13 +166,13 @@ def test_an_older_list_is_refused_until_it_is_seen_for_long_enough(
 def test_repeated_410_backs_off(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "GOOD_WATCH_SECONDS", 1e9)
     waits: list[float] = []
-    real = reflector.Backoff.after
+    real = Backoff.after
 
-    def recorded(self: reflector.Backoff, error: Exception) -> float:
+    def recorded(self: Backoff, error: Exception) -> float:
         waits.append(real(self, error))
         return 0.0
 
-    monkeypatch.setattr(reflector.Backoff, "after", recorded)
+    monkeypatch.setattr(Backoff, "after", recorded)
     api.fail(410, times=12, watch=True)
     cache = start()
     until(cache, lambda s: s.healthy and s.table("configs").epoch >= 12)
@@ -181,13 +182,13 @@ def test_repeated_410_backs_off(api: FakeApi, start: Callable[..., Cache], monke
 
 def test_retry_after_is_respected(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    real = reflector.Backoff.after
+    real = Backoff.after
 
-    def recorded(self: reflector.Backoff, error: Exception) -> float:
+    def recorded(self: Backoff, error: Exception) -> float:
         waits.append(real(self, error))
         return 0.0
 
-    monkeypatch.setattr(reflector.Backoff, "after", recorded)
+    monkeypatch.setattr(Backoff, "after", recorded)
     api.fail(429, retry_after="70", watch=False)
     cache = start()
     until(cache, lambda s: s.healthy)
@@ -259,8 +260,8 @@ def test_after_random_faults_the_cache_equals_the_server(
 ) -> None:
     """Random writes between random faults; snapshots never change after they are taken."""
     monkeypatch.setattr(reflector, "SILENCE_SECONDS", 1.0)
-    real = reflector.Backoff.after
-    monkeypatch.setattr(reflector.Backoff, "after", lambda self, error: min(real(self, error), 0.02))
+    real = Backoff.after
+    monkeypatch.setattr(Backoff, "after", lambda self, error: min(real(self, error), 0.02))
     choose = random.Random(seed)
     cache = start()
     until(cache, lambda s: s.healthy)

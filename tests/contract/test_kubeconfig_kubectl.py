@@ -181,7 +181,7 @@ def test_strings_that_look_like_other_types_stay_strings_for_kubectl(tmp_path: P
         "0.1.2",
         "10.0.0.1",
     ]
-    users = [{"name": f"user {number}", "user": {"token": text}} for number, text in enumerate(looks)]
+    users: list[dict[str, Any]] = [{"name": f"user {n}", "user": {"token": text}} for n, text in enumerate(looks)]
     (tmp_path / "f").write_bytes(documents.dump({"apiVersion": "v1", "kind": "Config", "users": users}))
     done = kubectl(str(tmp_path / "f"), "view", "--raw", "-o", "json")
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rancherctl.hosts import sudo
-from rancherctl.hosts.facts import script_text
+from rancherctl.hosts.fact_commands import script_text
 from rancherctl.hosts.login_shell import for_login_shell
 from rancherctl.hosts.remote_call import ARGV
 

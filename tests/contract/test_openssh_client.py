@@ -11,6 +11,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,8 @@ def test_a_killed_master_is_a_lost_connection_and_the_next_command_logs_in_again
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(transport.run, script(f"touch {own_site.folder}/started; exec sleep 60"))
         assert poll_until((own_site.folder / "started").exists, 20)
-        transport.connected()._master._signal(signal.SIGKILL)
+        master: Any = transport.connected()._master
+        master._signal(signal.SIGKILL)
         with pytest.raises(UnreachableError, match="h1: connection lost during"):
             running.result(20)
     assert transport.run(command("true")).ok

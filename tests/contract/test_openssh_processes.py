@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,7 +163,8 @@ def test_a_long_or_strange_folder_for_temporary_files_is_passed_over(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(odd))
     transport = own_site.transport()
     assert transport.run(command("true")).ok
-    folder = transport.connected()._master.folder
+    master: Any = transport.connected()._master
+    folder = master.folder
     transport.close()
     assert str(folder).startswith("/tmp/rctl-")
     assert not folder.exists()

@@ -49,7 +49,9 @@ def test_no_write_is_refused_while_others_write_their_own_objects(rest: RestClie
         for number in range(200):
             store.write({"roster": str(number)}, cache.snapshot().table("configmaps"))
         last = {"roster": "199"}
-        assert cache.wait(lambda s: (c := s.table("configmaps").items.get(ROSTER_KEY)) and c.data == last, SECONDS)
+        assert cache.wait(
+            lambda s: bool((c := s.table("configmaps").items.get(ROSTER_KEY)) and c.data == last), SECONDS
+        )
         rest.delete(client.CONFIGMAPS, ROSTER_NAME, namespace=NAMESPACE)
         assert cache.wait(lambda s: store.current(s.table("configmaps")) is None, SECONDS)
         store.write(last, cache.snapshot().table("configmaps"))

@@ -84,7 +84,7 @@ class SimulatedCluster:
             RosterStore(self.fenced),
             self.leadership,  # type: ignore[arg-type]
             lambda: self.now,
-            answering=self.answering,  # type: ignore[arg-type]
+            answering=self.answering,
             service_ports=lambda: self.service_ports,
         )
 
@@ -113,7 +113,7 @@ class SimulatedCluster:
             )
             for n in nodes
         }
-        tables = {"leases": leases, "configmaps": maps, "nodes": found}
+        tables: dict[str, Mapping[str, Any]] = {"leases": leases, "configmaps": maps, "nodes": found}
         return Snapshot({k: Table(v, synced=True, healthy=healthy) for k, v in tables.items()})
 
     def tick(self, *, silent: tuple[str, ...] = (), seconds: int = 1, nodes: tuple[str, ...] = NAMES) -> None:

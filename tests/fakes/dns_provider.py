@@ -84,7 +84,7 @@ class FaultyProvider(MemoryProvider):
             lambda r: dict.fromkeys((c.key for c in changes), r),
         )
 
-    def _write(self, done, every):  # type: ignore[no-untyped-def]
+    def _write(self, done, every):
         match self._fault("away", "refuse", "lost", "done-unknown"):
             case "away" | "refuse":
                 return every(Result(Outcome.REFUSED, "the server refuses updates"))

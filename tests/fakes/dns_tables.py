@@ -89,7 +89,7 @@ class World:
     def snapshot(self, *, synced: bool = True) -> Snapshot:
         """The tables now."""
         self.number += 1
-        parts = {"services": self.services, "endpointslices": self.slices, "pods": self.pods}
+        parts: dict[str, dict[str, Any]] = {"services": self.services, "endpointslices": self.slices, "pods": self.pods}
         return Snapshot(
             {
                 n: Table(dict(t) if synced else {}, synced, synced, str(self.number), self.epoch)

@@ -101,11 +101,15 @@ def running_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         shown = capsys.readouterr()
         return Done(code, shown.out, shown.err)
 
+    def close(name: str, api: OperatorApi) -> None:
+        if name not in desk.closed:
+            api.close()
+
     with ExitStack() as stack:
         apis = {name: OperatorApi(name=name) for name in HOSTS}
         desk = Desk(apis, KnownEnvironments(dirs(environ)), run)
         for name, api in apis.items():
-            stack.callback(lambda name=name, api=api: None if name in desk.closed else api.close())
+            stack.callback(close, name, api)
             environment = from_flags(
                 name, [f"root@{HOSTS[name]}"], federation=FEDERATION if name == "acme" else None
             ).environment

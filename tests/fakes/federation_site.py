@@ -140,7 +140,7 @@ class FederationSite:
             found = lines(dict(self.zones.sets[f"{ZONE}."]), markers=markers)
         return [line for line in found if not line.startswith("_rancherctl-")]
 
-    def wait(self, what: str, answer: Callable[[], Any]) -> Any:
+    def wait(self, what: str, answer: Callable[..., Any]) -> Any:
         """Ask until the answer is true."""
         found = poll_until(answer, GIVE_UP)
         assert found, what

@@ -105,7 +105,7 @@ def journalctl():
         save()
     assert words[words.index("-o") + 1] == "json"
     assert "-r" in words
-    groups = [{}]
+    groups: list[dict[str, list[str]]] = [{}]
     for word in words:
         field, equals, value = word.partition("=")
         if word == "+":

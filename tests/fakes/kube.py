@@ -298,7 +298,8 @@ class Handler(BaseHTTPRequestHandler):
             while not fake._stopping.is_set() and time.monotonic() < ends:
                 with store.changed:
                     store.changed.wait_for(
-                        lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds
+                        lambda seen=at: store.version > seen or fake._stopping.is_set(),  # type: ignore[misc]
+                        fake.bookmark_seconds,
                     )
                     events = store.history[bisect.bisect_right(store.history, at, key=lambda past: past.version) :]
                     now = store.version

@@ -19,7 +19,7 @@ from rancherctl.bundle.versions import BINARIES, DEFAULT, versions_for
 from rancherctl.events import ignore
 
 ROW = versions_for(DEFAULT)
-Fault = Callable[["Response"], None]
+Fault = Callable[["Response"], object]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.removal import concerned, remove
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.events import Event
-from rancherctl.hosts import firewall_rules
+from rancherctl.hosts import firewall_rules, host_lock
 from rancherctl.hosts.command import Command
 from rancherctl.hosts.fact_values import UnitFact
 from rancherctl.hosts.facts import HostFacts
@@ -72,7 +72,7 @@ def removal_context(monkeypatch: pytest.MonkeyPatch, *found: RemovalHost) -> Con
     monkeypatch.setattr(
         remove, "remove_resources", lambda host, emit, **what: emit(Event("remove", "x", host.name)) or ("thing",)
     )
-    monkeypatch.setattr(remove.host_lock, "HostLock", lambda *_, **__: nullcontext(HELD))
+    monkeypatch.setattr(host_lock, "HostLock", lambda *_, **__: nullcontext(HELD))
     nothing = Bundle(Path(), Manifest("1.36.3", "amd64", "directory", ()))
     return Context(
         lambda host: cast("Transport", by_name[host.name]), nothing, emit=lambda event: MESSAGES.append(event.message)

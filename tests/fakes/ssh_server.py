@@ -15,7 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_SUCCESS
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_PARTIALLY_SUCCESSFUL,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_SUCCEEDED,
+    cMSG_CHANNEL_SUCCESS,
+)
+from paramiko.server import InteractiveQuery
 
 SUDO = """#!/bin/sh
 mode=$(cat {mode})
@@ -55,36 +63,36 @@ class _Guest(paramiko.ServerInterface):
         return self._allowed
 
     def check_auth_none(self, username: str) -> int:
-        return paramiko.AUTH_SUCCESSFUL if not self._server.methods else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if not self._server.methods else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         if self._server.client_key is None or key.get_base64() != self._server.client_key:
-            return paramiko.AUTH_FAILED
+            return AUTH_FAILED
         if not self._server.after_key:
-            return paramiko.AUTH_SUCCESSFUL
+            return AUTH_SUCCESSFUL
         self._allowed = self._server.after_key
-        return paramiko.AUTH_PARTIALLY_SUCCESSFUL
+        return AUTH_PARTIALLY_SUCCESSFUL
 
-    def check_auth_interactive(self, username: str, submethods: str) -> int | paramiko.InteractiveQuery:
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
         if "keyboard-interactive" not in self._allowed:
-            return paramiko.AUTH_FAILED
-        return paramiko.InteractiveQuery("", "", *self._server.questions)
+            return AUTH_FAILED
+        return InteractiveQuery("", "", *self._server.questions)
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
         right = responses == list(self._server.questions.values())
-        return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if right else AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
-        return paramiko.AUTH_SUCCESSFUL if password == self._server.password else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if password == self._server.password else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_direct_tcpip_request(
         self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
     ) -> int:
         self._server.forwards.append((chanid, destination))
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._connection.accepted = lambda: self._server.start(self._server.execute, channel, command.decode())
@@ -100,7 +108,7 @@ class _Connection(paramiko.Transport):
     accepted: Callable[[], None] | None = None
 
     def _send_user_message(self, data: paramiko.Message) -> None:
-        super()._send_user_message(data)
+        super()._send_user_message(data)  # type: ignore[misc]  # not in the stubs
         if self.accepted is not None and data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS:
             begin, self.accepted = self.accepted, None
             begin()

@@ -59,11 +59,11 @@ class FakeTransport:
         self._tools.mkdir()
         program = Path(__file__).with_name("host_tools.py")
         for tool in TOOLS:
-            place = self._tools / tool
-            place.write_text(
+            file = self._tools / tool
+            file.write_text(
                 f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "{self._state}" "{self.root}" {tool} "$@"\n'
             )
-            place.chmod(0o755)
+            file.chmod(0o755)
 
     @property
     def name(self) -> str:

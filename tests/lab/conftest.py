@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from rancherctl.lab.session import running_lab
 from tests.lab import measures
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
-class LabScheduling(LoadScopeScheduling):
+class LabScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """One worker runs the tests of the shared environment; the others run files whose tests have hosts of their own."""
 
     def _split_scope(self, nodeid: str) -> str:

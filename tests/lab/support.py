@@ -180,7 +180,7 @@ def curl(address: str, host: str, path: str = "/", *, timeout: float = 20.0, por
     return int(code or 0), body
 
 
-def until(what: str, condition: Callable[[], Any], *, timeout: float = GIVE_UP, pause: float = 0.1) -> Any:
+def until(what: str, condition: Callable[..., Any], *, timeout: float = GIVE_UP, pause: float = 0.1) -> Any:
     """Call ``condition`` until it returns a true value, and return that.
 
     AssertionError with the last value or error after ``timeout`` seconds.

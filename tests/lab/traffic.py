@@ -184,7 +184,7 @@ class IngressWatch:
         """The addresses published now."""
         return self.history[-1].addresses if self.history else ()
 
-    def wait(self, condition: Callable[[Seen], bool], *, since: float = 0.0, timeout: float = GIVE_UP) -> Seen:
+    def wait(self, condition: Callable[..., bool], *, since: float = 0.0, timeout: float = GIVE_UP) -> Seen:
         """The first entry from ``since`` on that fulfils the condition."""
 
         def first() -> Seen | None:

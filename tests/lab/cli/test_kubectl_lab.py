@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def unreachable(shared: Environment, tmp_path: Path) -> dict[str, str]:
     return {"XDG_CONFIG_HOME": str(config), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def test_kubectl_connects_through_ssh_and_prints_a_notice(shared: Environment, unreachable: dict[str, str]) -> None:
+def test_kubectl_connects_through_ssh_and_prints_a_notice(shared: Environment, unreachable: dict[str, Any]) -> None:
     done = shared.rancherctl("kubectl", "get", "nodes", "-o", "name", **unreachable)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == sorted(f"node/{h.name}" for h in shared.lab.hosts())

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ class Watch:
         ]
 
 
-def create(env: Environment, namespace: str, *objects: dict[str, object]) -> float:
+def create(env: Environment, namespace: str, *objects: Mapping[str, object]) -> float:
     """Create objects; the wall clock just before."""
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
     began = time.time()
@@ -302,7 +303,7 @@ def test_damaged_files_are_repaired(shared: Environment, namespace: str, measure
     until("status", lambda: _status(shared)["h3"]["loaded"])
 
 
-def _status(env: Environment) -> dict[str, dict[str, object]]:
+def _status(env: Environment) -> dict[str, dict[str, Any]]:
     return {row["host"]: row for row in json.loads(env.ok("dns", "status", "-o", "json"))["items"]}
 
 

@@ -46,7 +46,7 @@ def endpoint(namespace: str, service: str, port: w.Json, address: str, host: str
     }
 
 
-def udp(namespace: str, name: str, port: int, to: int, **spec: object) -> w.Json:
+def udp(namespace: str, name: str, port: int, to: int, **spec: Any) -> w.Json:
     """A Service without a selector."""
     body = load_balancer(namespace, name, port, **spec)
     del body["spec"]["selector"]

@@ -13,6 +13,7 @@ from rancherctl.agents.agent import Agent
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import TableSpec
 
 ENV = from_flags("demo", ["root@10.0.0.11"]).environment
 
@@ -20,7 +21,8 @@ ENV = from_flags("demo", ["root@10.0.0.11"]).environment
 class Blocking:
     """A role whose reconcile waits until it is released."""
 
-    name, tables, resync = "slow", (), 3600.0
+    name, resync = "slow", 3600.0
+    tables: tuple[TableSpec, ...] = ()
 
     def __init__(self) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()

@@ -79,7 +79,7 @@ def test_requests_of_hosts_are_decided_once_and_others_never() -> None:
 
 
 def test_a_late_watch_does_not_deny_a_kubelet_whose_address_just_changed() -> None:
-    asked = [x509.IPAddress(ipaddress.ip_address("10.77.0.99"))]
+    asked: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address("10.77.0.99"))]
     api = RequestStore(stored("late", request_pem(asked)))
     api.node["status"]["addresses"][0]["address"] = "10.77.0.99"
     assert decide(api, list(api.stored.values())) == 1

@@ -132,12 +132,12 @@ def test_a_host_that_claims_a_foreign_address_gets_no_certificate_for_it(address
     six = Node(Meta("", "h3"), (("InternalIP", "FD00::0012"),), (), True, False)
     claimant = Node(Meta("", "h1"), (("InternalIP", address), ("Hostname", "kubernetes.default.svc")), (), True, False)
     nodes = {"h1": claimant, "h2": other, "h3": six}
-    for names in (
-        [x509.IPAddress(ipaddress.ip_address(address))],
-        [x509.DNSName("kubernetes.default.svc")],
-        [x509.DNSName(address)],
+    for name in (
+        x509.IPAddress(ipaddress.ip_address(address)),
+        x509.DNSName("kubernetes.default.svc"),
+        x509.DNSName(address),
     ):
-        assert csr.judge(KUBELET, pkcs10.parse(request_pem(names)), nodes, SERVICES).answer == "deny"
+        assert csr.judge(KUBELET, pkcs10.parse(request_pem([name])), nodes, SERVICES).answer == "deny"
     assert csr.judge(KUBELET, pkcs10.parse(request_pem([x509.DNSName("h1")])), nodes, SERVICES).answer == "approve"
 
 

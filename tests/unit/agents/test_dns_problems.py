@@ -67,6 +67,7 @@ def test_a_problem_is_one_event_on_its_service_until_its_text_changes() -> None:
 def test_damaged_reports_are_ignored() -> None:
     client = Events()
     controller = DnsProblemController(client, Leadership(), lambda: 0.0)  # type: ignore[arg-type]
-    for bad in ([], None, {"shop/a": 5}, {"a": "x"}, "text"):
+    damaged: tuple[object, ...] = ([], None, {"shop/a": 5}, {"a": "x"}, "text")
+    for bad in damaged:
         controller.reconcile(snapshot(report("h1", bad), "a"))
     assert client.writes == 0

@@ -55,8 +55,7 @@ def test_the_first_report_waits_for_every_role_but_not_forever() -> None:
     now = [100.0]
     report = HostReportWriter(ReportApi(), "h1", ("network", "lb"), clock=lambda: now[0])  # type: ignore[arg-type]
     report.put("network", {"routes": 3})
-    assert report.due() is None
-    assert not report.reported
+    assert (report.due(), report.reported) == (None, False)
     report.put("lb", {"served": {"a/b": "1"}})
     text = report.due()
     assert text is not None

@@ -1,5 +1,6 @@
 """Writing of Ingress statuses: a failure for one Ingress delays no other."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -79,7 +80,8 @@ def snapshot(number: int, *namespaces: str, paths: int = 0, published: str = "")
             {"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}}
         )
     }
-    tables = {"ingresses": items, "ingressclasses": classes, "configmaps": {f"{SYSTEM}/roster": roster}}
+    maps = {f"{SYSTEM}/roster": roster}
+    tables: dict[str, Mapping[str, Any]] = {"ingresses": items, "ingressclasses": classes, "configmaps": maps}
     return Snapshot({name: Table(found, synced=True, healthy=True) for name, found in tables.items()}, number)
 
 

@@ -180,9 +180,9 @@ def test_leaders_of_different_leases_do_not_compete() -> None:
     names: list[str] = []
 
     class Named(Store):
-        def create(self, resource: Any, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        def create(self, _: Any, body: dict[str, Any], **options: Any) -> dict[str, Any]:
             names.append(body["metadata"]["name"])
-            return super().create(resource, body, **options)
+            return super().create(_, body, **options)
 
     for lease in ("one", "two"):
         assert Leader(Named(), "a", lease=lease).tick()  # type: ignore[arg-type]

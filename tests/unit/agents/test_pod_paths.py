@@ -70,7 +70,7 @@ class Site:
             sections = {"pod-paths": to_section(paths)} if paths else {}
             maps[f"report-{name}"] = {"report": json.dumps({"sections": sections})}
         stored = {f"rancherctl-system/{n}": ConfigMap(Meta("rancherctl-system", n), data) for n, data in maps.items()}
-        tables = {"nodes": Table(nodes, synced=True), "configmaps": Table(stored, synced=True)}
+        tables: dict[str, Table[Any]] = {"nodes": Table(nodes, synced=True), "configmaps": Table(stored, synced=True)}
         self.controller.reconcile(Snapshot(tables))
         return self.client.reasons()
 

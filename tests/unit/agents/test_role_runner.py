@@ -11,11 +11,14 @@ from rancherctl.agents.role_runner import RoleRunner
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import TableSpec
+
+Report = tuple[str, Mapping[str, Any]]
 
 
 class CountingRole:
     name = "counting"
-    tables = (tables.SERVICES,)
+    tables: tuple[TableSpec, ...] = (tables.SERVICES,)
     resync = 3600.0
 
     def __init__(self, failures: int = 0) -> None:
@@ -40,12 +43,12 @@ class ShortBackoff(Backoff):
         return 0.0
 
 
-def runner(role: CountingRole, reports: list[tuple[str, Mapping[str, Any]]]) -> RoleRunner:
+def runner(role: CountingRole, reports: list[Report]) -> RoleRunner:
     return RoleRunner(role, Snapshot, lambda n, s: reports.append((n, s)), backoff=ShortBackoff(random.Random(1)))
 
 
 def test_only_changes_of_its_own_tables_wake_a_role() -> None:
-    role, reports = CountingRole(), []
+    role, reports = CountingRole(), list[Report]()
     run = runner(role, reports)
     run.start()
     assert role.called.wait(60)
@@ -59,7 +62,7 @@ def test_only_changes_of_its_own_tables_wake_a_role() -> None:
 
 
 def test_a_failure_is_reported_and_retried() -> None:
-    role, reports = CountingRole(failures=2), []
+    role, reports = CountingRole(failures=2), list[Report]()
     run = runner(role, reports)
     assert run.once() == 0.0
     assert run.once() == 0.0
@@ -78,7 +81,7 @@ class LongBackoff(Backoff):
 
 def test_a_change_ends_the_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rancherctl.agents.role_runner.MIN_RETRY_SECONDS", 0.0)
-    role, reports = CountingRole(failures=1), list[tuple[str, Mapping[str, Any]]]()
+    role, reports = CountingRole(failures=1), list[Report]()
     failed, recovered = threading.Event(), threading.Event()
 
     def report(name: str, section: Mapping[str, Any]) -> None:

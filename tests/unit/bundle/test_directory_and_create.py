@@ -12,6 +12,7 @@ from rancherctl.bundle import create as module
 from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.model import Bundle
 from rancherctl.bundle.pause.elf import pause_binary
+from rancherctl.bundle.sources import official
 from rancherctl.bundle.sources.base import wanted
 from rancherctl.bundle.staging import PREFIX, staging
 from rancherctl.bundle.verify import check, findings, load
@@ -104,7 +105,7 @@ def fetching_is_too_late(*_: object) -> None:
 
 
 def test_invalid_options_are_refused_before_any_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.official, "collect", fetching_is_too_late)
+    monkeypatch.setattr(official, "collect", fetching_is_too_late)
     monkeypatch.setattr("shutil.which", lambda _program: None)
     (tmp_path / "file").touch()
     (tmp_path / "mine").mkdir()

@@ -8,6 +8,7 @@ import json
 import lzma
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def deb(text: str, *, packed: str = "xz", inner: str = "./control") -> bytes:
         info = tarfile.TarInfo(inner)
         info.size = len(text.encode())
         tar.addfile(info, io.BytesIO(text.encode()))
-    data = {"xz": lzma.compress, "gz": gzip.compress, "zst": bytes, "": bytes}[packed](buffer.getvalue())
+    pack: dict[str, Callable[[bytes], bytes]] = {"xz": lzma.compress, "gz": gzip.compress, "zst": bytes, "": bytes}
+    data = pack[packed](buffer.getvalue())
     name = "control.tar" + (f".{packed}" if packed else "")
     return b"!<arch>\n" + member("debian-binary", b"2.0\n") + member(name, data) + member("data.tar.xz", b"odd")
 

@@ -8,12 +8,13 @@ import logging
 import stat
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import typer
 
-from rancherctl.cli import app, context, root
+from rancherctl.cli import app, context, root, streams
 from rancherctl.cli.groups import Noun, noun
 from rancherctl.errors import LockedError, NotFoundError, PartialError, RancherctlError
 from rancherctl.events import Event
@@ -37,7 +38,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(app, "_watch_signals", lambda: None)
 
     def install(action: Any) -> None:
-        module = type(sys)("act_module")
+        module: Any = ModuleType("act_module")
         module.app = noun("Act.")
 
         @module.app.command("go")
@@ -71,7 +72,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_each_failure_has_its_exit_code_and_no_traceback(
     act: Any, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(app.streams, "discard", lambda number: None)
+    monkeypatch.setattr(streams, "discard", lambda number: None)
     act(lambda run: _raise(error))
     assert app.main(["act", "go"]) == code
     out, err = capsys.readouterr()
@@ -243,7 +244,7 @@ def test_a_full_disk_behind_standard_output_is_named(
 
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
     monkeypatch.setattr("sys.stdout", Full())
-    monkeypatch.setattr(app.streams, "discard", lambda number: None)
+    monkeypatch.setattr(streams, "discard", lambda number: None)
     assert app.main(["act", "go"]) == 1
     err = capsys.readouterr().err
     assert "error: cannot write to standard output\n  why:  No space left on device\n" in err

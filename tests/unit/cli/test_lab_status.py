@@ -8,6 +8,7 @@ import pytest
 
 from rancherctl.cli import app, context, lab
 from rancherctl.errors import NotFoundError
+from rancherctl.lab import ops, state, status
 from rancherctl.lab.command import LabError
 from rancherctl.lab.paths import Roots
 
@@ -20,8 +21,8 @@ def test_a_lab_removed_during_the_listing_is_left_out(monkeypatch: pytest.Monkey
             raise LabError("cannot read torn")
         return iter([name])
 
-    monkeypatch.setattr(lab.state, "names", lambda _roots: ("a", "gone", "torn", "z"))
-    monkeypatch.setattr(lab.status, "lab_status", rows)
+    monkeypatch.setattr(state, "names", lambda _roots: ("a", "gone", "torn", "z"))
+    monkeypatch.setattr(status, "lab_status", rows)
     rows_, failures = lab._of_all(Roots(tmp_path))
     assert rows_ == ["a", "z"]
     assert [failure.where for failure in failures] == ["torn"]
@@ -71,7 +72,7 @@ def test_a_lab_that_cannot_be_removed_does_not_stop_the_others(run: Any, monkeyp
         removed.append(name)
         return True
 
-    monkeypatch.setattr(lab.state, "names", lambda _roots: ("a", "b", "c"))
-    monkeypatch.setattr(lab.ops, "down", down)
+    monkeypatch.setattr(state, "names", lambda _roots: ("a", "b", "c"))
+    monkeypatch.setattr(ops, "down", down)
     code, _, err = run("down", "--all")
     assert (code, removed, "b: processes 7 do not end" in err) == (6, ["a", "c"], True)

@@ -209,8 +209,7 @@ def test_if_all_are_dead_the_first_answer_counts_at_once() -> None:
     found = health("a", "b")
     for at in range(2):
         probed(found, at, a=SILENT, b=SILENT)
-    assert found.chosen() == ("a", "b")
-    assert found.silent
+    assert (found.chosen(), found.silent) == (("a", "b"), True)
     assert probed(found, 3, b=answered()) == ("b",)
     assert not found.silent, "expired data is not served first while one answers"
     assert not health().silent

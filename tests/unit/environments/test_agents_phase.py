@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +50,7 @@ def run(active: Iterable[str]) -> EnvironmentRun:
 
 
 @pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     out: list[str] = []
 
     def apply_to(self: AgentResources, run: EnvironmentRun, host: Any, *, without: Container[str] = ()) -> None:

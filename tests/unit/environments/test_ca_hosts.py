@@ -18,10 +18,10 @@ from rancherctl.environments.pki.wanted import CONTROL_PLANE_FILES, CertificateF
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import Secret
-from rancherctl.hosts.model import Host
+from rancherctl.hosts.model import Host, Role
 
 _FLAT = from_flags("demo", [f"root@10.0.0.{n}" for n in range(11, 15)]).environment
-_MEMBER = frozenset({"etcd", "controlplane"})
+_MEMBER = frozenset[Role]({"etcd", "controlplane"})
 ENV = replace(_FLAT, hosts=tuple(replace(h, roles=_MEMBER if n < 3 else h.roles) for n, h in enumerate(_FLAT.hosts)))
 PEM = authority.new_authority("ca", "demo", datetime(2026, 5, 1, tzinfo=UTC)).crt
 COMPLETE = CertificateFolder({s.path: ObservedFile("x", s.mode, s.owner, PEM) for s in CONTROL_PLANE_FILES}, {})

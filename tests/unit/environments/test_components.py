@@ -52,7 +52,8 @@ def test_the_api_server_is_hardened() -> None:
     assert (
         "anonymous-auth" not in flags
     )  # the authentication configuration restricts anonymous requests; both together are refused
-    paths = [c["path"] for c in apiserver.authentication()["anonymous"]["conditions"]]
+    authentication: Any = apiserver.authentication()
+    paths = [c["path"] for c in authentication["anonymous"]["conditions"]]
     assert paths == ["/livez", "/readyz", "/healthz"]
 
 
@@ -112,7 +113,7 @@ def test_routine_reads_of_daemons_are_not_in_the_audit_log() -> None:
 
 
 def test_etcd_requires_certificates_of_clients_and_peers() -> None:
-    config = etcd.config(ENV, CONTROL)
+    config: Any = etcd.config(ENV, CONTROL)
     for part in ("client-transport-security", "peer-transport-security"):
         assert config[part]["client-cert-auth"] is True
     assert config["initial-cluster"] == "h1=https://10.0.0.11:2380"
@@ -136,7 +137,7 @@ def test_cgroup_driver_and_oom_scores_follow_from_the_machine(
 
 
 def test_kubelets_refuse_anonymous_requests_and_authorize_all_others_with_the_api() -> None:
-    config = kubelet.config(ENV, WORKER, MachineFacts())
+    config: Any = kubelet.config(ENV, WORKER, MachineFacts())
     assert config["authentication"]["anonymous"] == {"enabled": False}
     assert config["authorization"] == {"mode": "Webhook"}
     assert config["readOnlyPort"] == 0
@@ -150,14 +151,15 @@ def test_hosts_without_the_worker_role_are_tainted() -> None:
 
 
 def test_conntrack_settings_of_the_host_are_not_changed() -> None:
-    config = kube_proxy.config(ENV, WORKER)
+    config: Any = kube_proxy.config(ENV, WORKER)
     assert config["mode"] == "nftables"
     assert set(config["conntrack"].values()) == {0, "0s"}
 
 
 def test_kube_proxy_updates_rules_without_its_default_pause() -> None:
     """It replaces 0 with a second: the address of a new Service would be programmed that much later."""
-    pause = kube_proxy.config(ENV, WORKER)["nftables"]["minSyncPeriod"]
+    config: Any = kube_proxy.config(ENV, WORKER)
+    pause = config["nftables"]["minSyncPeriod"]
     number, unit = pause.removesuffix("ms"), pause.lstrip("0123456789")
     assert unit == "ms"
     assert 0 < int(number) <= 100

@@ -57,7 +57,7 @@ def firewalls(monkeypatch: pytest.MonkeyPatch) -> Firewalls:
 
 def run(monkeypatch: pytest.MonkeyPatch, wanted: Any, stored: Any) -> EnvironmentRun:
     monkeypatch.setattr(EnvironmentRun, "read_stored", lambda _run: stored)
-    context = Context(lambda host: SimpleNamespace(name=host.name), None)  # type: ignore[arg-type, return-value]
+    context = Context(lambda host: SimpleNamespace(name=host.name), None)  # type: ignore[arg-type]
     monkeypatch.setattr(EnvironmentRun, "hosts", lambda _run: wanted.hosts)
     return EnvironmentRun(wanted, context, ObservedHosts({}, {}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -60,7 +60,8 @@ def test_a_fetched_environment_names_no_paths_of_this_machine() -> None:
         def answer(self, command: Command) -> bytes:
             if command.argv[0] != "sh":
                 return super().answer(command)
-            ssh = {"identity": "/home/me/key", "config": "/home/me/Downloads/x", "known_hosts": "/home/me/y"}
+            ssh: dict[str, Any] = {"identity": "/home/me/key", "config": "/home/me/Downloads/x"}
+            ssh["known_hosts"] = "/home/me/y"
             hosts = tuple(replace(h, ssh=replace(h.ssh, **ssh)) for h in ENVIRONMENT.hosts)
             record = {"data": {"environment": dump(replace(ENVIRONMENT, hosts=hosts))}}
             return f"\n{command.argv[-1]}\n{json.dumps(record)}\n".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_suitable_host_has_no_problems_and_no_warnings() -> None:
         ({"marker": {"environment": "demo", "host": "h7"}}, "is already host 'h7'"),
     ],
 )
-def test_each_unsuitable_fact_is_a_problem(change: dict[str, object], text: str) -> None:
+def test_each_unsuitable_fact_is_a_problem(change: dict[str, Any], text: str) -> None:
     lines = found(replace(GOOD, **change))
     assert any(text in line for line in lines), lines
     assert all(line.startswith("h1: ") for line in lines)

@@ -15,8 +15,8 @@ from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Api, Dns, Environment, IngressSettings, Network
 from rancherctl.environments.pki.leaves import api_names
 from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import Host, SshAddress
-from rancherctl.hosts.ssh_settings import jumps
 
 GOOD = """\
 apiVersion: rancherctl.io/v1alpha1

@@ -18,7 +18,7 @@ from tests.fakes.removal_hosts import BUSY, DEMO, OWNED, RemovalHost, removal_co
 class ReadableHost(RemovalHost):
     """A host from which ``env rm --dry-run`` reads its packages, after a greeting."""
 
-    def run(self, command: Command) -> Any:  # type: ignore[override]
+    def run(self, command: Command) -> Any:
         self.did.append("read")
         return SimpleNamespace(stdout=b"Welcome!\n\n" + (b'{"packages": ["haproxy"]}\n' if self.installed else b""))
 

@@ -15,6 +15,7 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.removal import remove
 from rancherctl.errors import AuthError, LockedError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event
+from rancherctl.hosts import firewall_rules, host_lock
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host
 from tests.fakes.removal_hosts import BUSY, DEMO, MESSAGES, OWNED, RemovalHost, removal_context
@@ -36,7 +37,7 @@ def test_packages_stay_while_something_is_left_in_the_kernel(tmp_path: Path, mon
 
     monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(remove, "remove_resources", taken)
-    monkeypatch.setattr(remove.firewall_rules, "close", lambda _transport: asked.append("firewall") or ())
+    monkeypatch.setattr(firewall_rules, "close", lambda _transport: asked.append("firewall") or ())
     context = Context(lambda _: FakeTransport(tmp_path), Bundle(tmp_path, Manifest("1.36.3", "amd64", "directory", ())))
     _, left = remove._clear(environment, environment.hosts[0], context)
     assert left == ("nft table ip kube-proxy",)
@@ -97,7 +98,7 @@ def test_a_removal_locks_a_majority_of_the_control_plane_hosts_that_answer(monke
         locked.append(([host.name for host in hosts], majority))
         raise LockedError("held by ann")
 
-    monkeypatch.setattr(remove.host_lock, "HostLock", lock)
+    monkeypatch.setattr(host_lock, "HostLock", lock)
     with pytest.raises(LockedError, match="held by ann"):
         remove.remove(environment, context)
     assert locked == [(["h1", "h2"], True)]
@@ -106,7 +107,7 @@ def test_a_removal_locks_a_majority_of_the_control_plane_hosts_that_answer(monke
 def test_a_control_plane_host_that_cannot_be_locked_is_named_in_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     context = removal_context(monkeypatch, RemovalHost("h1", OWNED), RemovalHost("h2", OWNED))
     held = SimpleNamespace(verify=lambda: None, left_behind="", skipped={"h1": "h1: no answer"})
-    monkeypatch.setattr(remove.host_lock, "HostLock", lambda *_, **__: nullcontext(held))
+    monkeypatch.setattr(host_lock, "HostLock", lambda *_, **__: nullcontext(held))
     MESSAGES.clear()
     remove.remove(DEMO, context)
     assert "not locked, a majority is enough: h1: no answer" in MESSAGES

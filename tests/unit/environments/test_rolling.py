@@ -25,8 +25,9 @@ from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.preflight import Checked
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import LockedError, PreflightError, RancherctlError, RefusedError, UnreachableError
+from rancherctl.hosts import host_lock
 from rancherctl.hosts.facts import HostFacts
-from rancherctl.hosts.model import File, Host, Unit, key
+from rancherctl.hosts.model import File, Host, Resource, Unit, key
 from rancherctl.hosts.state import ObservedResources, state
 
 _FLAT = from_flags("demo", [f"root@10.0.0.{n}" for n in range(11, 16)]).environment
@@ -72,7 +73,7 @@ def run(active: Iterable[str], unit: str, phase: PhaseName, lost: Iterable[str] 
             continue
         name = f"rancherctl-{unit}.service"
         wanted = (File("/etc/new", b"new"), Unit(name))
-        design = {each: wanted if each == phase else () for each in HOST_PHASES}
+        design: dict[PhaseName, tuple[Resource, ...]] = {each: wanted if each == phase else () for each in HOST_PHASES}
         active_now = "yes" if host.name in active else "no"
         states = {
             key(Unit(name)): state("unit", name, active=active_now, enabled="yes", started_with="", loaded_with="")
@@ -208,7 +209,7 @@ def test_an_apply_locks_a_majority_of_the_control_plane_hosts_and_only_those(mon
         raise LockedError("held by ann")
 
     monkeypatch.setattr(reconcile, "preflight", lambda *_: Checked({}, {}))
-    monkeypatch.setattr(reconcile.host_lock, "HostLock", lock)
+    monkeypatch.setattr(host_lock, "HostLock", lock)
     with pytest.raises(LockedError, match="held by ann"):
         reconcile.apply(ENV, Context(lambda host: host, None))  # type: ignore[arg-type, return-value]
     assert asked == [(["h1", "h2", "h3"], True)]

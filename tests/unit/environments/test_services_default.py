@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rancherctl.environments.dump import dump
@@ -17,7 +18,7 @@ HOST = Host("h1", "10.0.0.1", frozenset({"etcd", "controlplane", "worker"}), Ssh
 ENV = Environment("demo", (HOST,))
 
 
-def _default(environment: Environment, *markers: dict[str, object]) -> bool | None:
+def _default(environment: Environment, *markers: Mapping[str, object]) -> bool | None:
     return settled(environment, markers).services.default
 
 

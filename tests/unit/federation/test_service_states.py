@@ -14,7 +14,7 @@ from rancherctl.federation.objects import Federated
 from rancherctl.federation.plan import CopyState, State, WantedCopies
 from rancherctl.federation.service_states import ServiceState, ServiceStates
 from rancherctl.federation.shards import Member
-from rancherctl.federation.status import DnsPart
+from rancherctl.federation.status import DnsPart, service_status
 from rancherctl.federation.topology import Topology
 from rancherctl.federation.wanted import wanted_copies
 from tests.fakes.federation import FEDERATION, UID, copy_of, member, namespace_json, service_json, source_of
@@ -77,7 +77,7 @@ def test_a_change_is_seen(what: str) -> None:
 
 def test_what_has_not_changed_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
-    real = service_states.service_status
+    real = service_status
 
     def spy(service: Federated, *rest: Any) -> Any:
         computed.append(service.meta.name)

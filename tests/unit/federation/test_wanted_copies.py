@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.pending import PendingEntry, parse, render
@@ -125,7 +126,7 @@ def test_a_source_is_the_same_object_while_copies_see_no_difference() -> None:
     assert sources.of({key: web})[key] is web
     written = replace(web, meta=replace(web.meta, resource_version="2"), status="{}", published=("203.0.113.1",))
     assert sources.of({key: written})[key] is web
-    changes: list[dict[str, object]] = [
+    changes: list[dict[str, Any]] = [
         {"digest": "other"},
         {"meta": replace(web.meta, uid="other")},
         {"meta": replace(web.meta, deleting=True)},

@@ -10,6 +10,7 @@ from rancherctl.federation import records
 from rancherctl.federation.model import FederatedService, Place, Shard, ShardAddress, Verdict
 from rancherctl.federation.ownership import NameState
 from rancherctl.federation.records import Context, Memo, desired
+from rancherctl.federation.shard_health import healthy_addresses
 from tests.fakes.dns_provider import EU_A, EU_B, SETTINGS, service, shard
 
 PLACES = (EU_A, EU_B)
@@ -23,7 +24,7 @@ def one(name: str, *where: int, **fields: object) -> FederatedService:
 
 def test_only_what_has_changed_is_planned_again(monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[str] = []
-    real = records.healthy_addresses
+    real = healthy_addresses
 
     def spy(found: FederatedService, *rest: object) -> object:
         planned.append(found.name)

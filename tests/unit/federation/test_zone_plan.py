@@ -135,7 +135,7 @@ def test_absence_deletes_nothing() -> None:
 
 def test_a_tombstone_and_force_delete() -> None:
     for more in ({"gone": {"service/default/web"}}, {"force": True}):
-        plan = zone_plan(_after(WISH), Desired({}, {}), OWNER, **more)  # type: ignore[arg-type]
+        plan = zone_plan(_after(WISH), Desired({}, {}), OWNER, **more)
         assert set(_verbs(plan).values()) == {"delete"}
         assert set(_verbs(plan)) == set(WISH.names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_users_own_place_comes_first_and_the_folder_is_private(
 def test_a_place_where_programs_cannot_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """/tmp may be mounted with noexec; ssh asks its questions by a program."""
     monkeypatch.setattr(folders, "LONGEST", 1000)
-    monkeypatch.setattr(folders.os, "access", lambda path, mode: tmp_path not in Path(path).parents)
+    monkeypatch.setattr(os, "access", lambda path, mode: tmp_path not in Path(path).parents)
     made = folders.create({"TMPDIR": str(tmp_path)})
     assert tmp_path not in made.parents
     folders.remove(made)

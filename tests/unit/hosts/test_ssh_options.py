@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paramiko
 import pytest
 
@@ -129,7 +131,7 @@ def test_the_interface_does_not_matter_behind_a_jump_host() -> None:
 
 def test_the_lists_are_those_of_paramiko() -> None:
     """Otherwise a host would go to OpenSSH for nothing, or fail with paramiko."""
-    client = paramiko.Transport
+    client: Any = paramiko.Transport
     assert set(KEX) == set(client._preferred_kex)
     assert set(CIPHERS) == set(client._preferred_ciphers)
     assert set(MACS) == set(client._preferred_macs)

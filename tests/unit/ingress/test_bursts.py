@@ -109,7 +109,7 @@ def test_statuses_and_order_make_no_difference() -> None:
         fake.ingress("a", RULES, default="web:80", version="2"),
         fake.ingress("a", RULES, tls=[("s", ["a.com"])], version="2"),
     ):
-        assert differ(plain, plain | {"default/a": other})
+        assert differ(plain, {**plain, "default/a": other})
     assert differ(plain, table("a"))
     assert differ(plain, table("a", "b", "c"))
     assert differ(plain, table("a", "c"))

@@ -224,7 +224,7 @@ def test_a_route_needs_its_own_proof_also_on_a_connection_of_its_name() -> None:
     """Another Ingress owns the name, and asks for other certificates or for none."""
     route = Route("a.com", "prefix", "/", BackendRef("ns", "web", 80), RouteOptions(client_policy="required|9"))
     listed = replace(route, options=replace(route.options, deny_source=("192.0.2.0/24",)))
-    unsafe = replace(ASKING, redirects=frozenset())
+    unsafe = replace(ASKING, redirects={})
     table = RuleTable([("ns/i", route)], tls=unsafe, listeners=BOTH)
     assert _answer(table, replace(_secure("a.com", "a.com"), client="f")) == ("no-certificate", 403)
     assert _answer(table, Request("a.com", "/")) == ("no-certificate", 403)

@@ -31,7 +31,7 @@ from tests.fakes import ingress as fake
 
 PATHS = render.Paths(data="/d", run="/r")
 LISTENERS = (*http_listeners(80, ["IPv4"]), *https_listeners(443, ["IPv4"]))
-OWN = {"http.port": "8080", "https.port": "8443"}
+OWN: dict[str, Any] = {"http.port": "8080", "https.port": "8443"}
 
 
 def made(name: str, host: str = "a.com", path: str = "/", day: int = 1, **annotations: str) -> Any:
@@ -143,7 +143,7 @@ def test_placement_avoids_hosts_whose_port_is_taken() -> None:
         free = RosterHost("h2", "192.0.2.2")
         return place(t.for_placement, Roster(1, 1, (RosterHost("h1", "192.0.2.1", blocked=blocked), free))).hosts
 
-    wanted = {"scale": "2"}
+    wanted: dict[str, Any] = {"scale": "2"}
     usual, own = translate(made("usual", **wanted)), translate(made("own", **OWN, **wanted))
     assert (hosts(usual, (8443,)), hosts(own, (8443,))) == (("h1", "h2"), ("h2",))
     assert (hosts(usual, (80,)), hosts(own, (80,))) == (("h2",), ("h1", "h2"))
@@ -312,7 +312,7 @@ def test_ports_of_the_environment_are_not_given_to_ingresses() -> None:
 
 
 def test_an_address_is_checked_on_the_ports_of_the_ingress() -> None:
-    def checks(**notes: str) -> list[tuple[str, str, int, bool]]:
+    def checks(**notes: Any) -> list[tuple[str, str, int, bool]]:
         found = checks_for(translate(made("a", path="/x", **notes)), ["192.0.2.1"])
         return [(c.host, c.path, c.port, c.tls) for c in found]
 

@@ -53,7 +53,7 @@ def test_an_ingress_on_all_hosts_has_fewer_and_says_why() -> None:
     assert (row["change"], row["after"], row["gains"], row["leaving"]) == ("fewer", ["h1", "h3"], [], [ADDRESS["h2"]])
     assert (row["reason"], row["wanted"]) == ("TooFewHosts", 3)
     assert "3 instances requested, 2 eligible hosts" in row["message"]
-    everywhere = rows(one("b", **{"io.rancher.scheduler.global": "true"})[0], "h2")["b"]
+    everywhere = rows(one("b", ROSTER, **{"io.rancher.scheduler.global": "true"})[0], "h2")["b"]
     assert (everywhere["change"], everywhere["message"], everywhere["wanted"]) == ("fewer", "", "all")
 
 

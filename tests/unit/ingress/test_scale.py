@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def folder(tmp_path: Path) -> pem_files.PemFiles:
     return pem_files.PemFiles(render.Paths(data=str(tmp_path)), lambda: -1)
 
 
-def table(*copied: object) -> Table[object]:
-    return Table({c.meta.key: c for c in copied}, synced=True, healthy=True)  # type: ignore[attr-defined]
+def table(*copied: Any) -> Table[Any]:
+    return Table({c.meta.key: c for c in copied}, synced=True, healthy=True)
 
 
 def store(tmp_path: Path, asked: list[str], good: dict[str, str] | None = None) -> CertificateStore:

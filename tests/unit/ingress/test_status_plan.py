@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from rancherctl.ingress.status.events import event
 from rancherctl.ingress.status.plan import Published, StatusRequest, Stored, plan_statuses, plan_writes
@@ -42,7 +43,7 @@ def test_confirmed_hosts_of_a_service_are_published_and_written_to_its_status() 
         since={},
         now=0.0,
     )
-    client = StatusClient()
+    client: Any = StatusClient()
     result = write_statuses(client, SERVICES, {MAIL.key: META}, plan_writes(stored, statuses))
     assert result.done == {MAIL.key}
     ((resource, key, body, subresource),) = client.patches

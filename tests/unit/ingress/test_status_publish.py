@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rancherctl.errors import ConflictError, UnreachableError
@@ -25,23 +27,22 @@ def test_a_status_is_one_guarded_write_and_conflicts_are_left_to_the_next_plan()
     plan = plan_writes(stored_statuses(cluster.ingresses), found)
     metas = {key: i.meta for key, i in cluster.ingresses.items()}
     client = StatusClient()
-    assert publish.write_statuses(client, INGRESSES, metas, plan) == publish.WriteResult(frozenset({"default/a"}))  # type: ignore[arg-type]
+    assert publish.write_statuses(client, INGRESSES, metas, plan) == publish.WriteResult(frozenset({"default/a"}))
     ((_, key, body, subresource),) = client.patches
     assert (key, subresource, body["metadata"]["resourceVersion"]) == ("default/a", "status", "42")
     assert [e["ip"] for e in body["status"]["loadBalancer"]["ingress"]] == list(found.desired["default/a"].addresses)
-    assert publish.write_statuses(StatusClient(ConflictError("x")), INGRESSES, metas, plan) == publish.WriteResult(
-        frozenset({"default/a"})
-    )  # type: ignore[arg-type]
+    refusing: Any = StatusClient(ConflictError("x"))
+    assert publish.write_statuses(refusing, INGRESSES, metas, plan) == publish.WriteResult(frozenset({"default/a"}))
     for error, ends in (
         (UnreachableError("x"), True),
         (ThrottledError("x"), True),
         (ServerError("x"), False),
         (InvalidObjectError("x"), False),
     ):
-        sent = publish.write_statuses(StatusClient(error), INGRESSES, metas, plan)  # type: ignore[arg-type]
+        sent = publish.write_statuses(StatusClient(error), INGRESSES, metas, plan)
         assert (sent.done, sent.failed) == (frozenset(), {"default/a": error})
         assert sent.stopped is (error if ends else None)
-    assert publish.write_statuses(client, INGRESSES, metas, ()) == publish.WriteResult()  # type: ignore[arg-type]
+    assert publish.write_statuses(client, INGRESSES, metas, ()) == publish.WriteResult()
 
 
 @pytest.mark.parametrize("odd", ["a" * 199 + ".b" * 20, "a" * 199 + "-b" * 20])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rancherctl.contract import INGRESS_PREFIX
@@ -210,7 +212,7 @@ DEFAULT = TlsPolicy(default="default/d")
     ],
 )
 def test_annotations_decide_before_the_environment_what_is_redirected(
-    policy: TlsPolicy, options: dict[str, str], redirects: dict[str, int]
+    policy: TlsPolicy, options: dict[str, Any], redirects: dict[str, int]
 ) -> None:
     """A host that waits for its own certificate is never redirected: an authority could not issue it."""
     named = of("i", ["a.com", "late.com"], [("s", ["a.com"]), ("late", ["late.com"])], **options)
@@ -251,7 +253,7 @@ def test_the_oldest_ingress_with_tls_for_a_site_says_whether_it_is_redirected() 
 
 def test_redirects_of_other_ports_are_apart() -> None:
     usual = of("u", ["a.com"], [("s", ["a.com"])], age=1, ssl_redirect="false", hsts="max-age=1")
-    ports = {"http.port": "8080", "https.port": "8443"}
+    ports: dict[str, Any] = {"http.port": "8080", "https.port": "8443"}
     own = of("o", ["a.com"], [("t", ["a.com"])], age=2, ssl_redirect_code="301", hsts="max-age=1", **ports)
     plain = of("p", ["p.com"], [], age=3, ssl_redirect="true", **ports)
     found = on_host(usual, own, plain, policy=DEFAULT, d=usable("c0"), s=usable("c1"), t=usable("c2"))
@@ -259,7 +261,7 @@ def test_redirects_of_other_ports_are_apart() -> None:
     assert found.model.redirects == {"a.com:8080": 301, "p.com:8080": 308}
     assert found.model.https_ports == {"a.com:8080": 8443, "p.com:8080": 8443}
     assert found.model.certified == {"a.com", "a.com:8443"}
-    none = of("n", ["n.com"], [], ssl_redirect="true", **{"allow.http": "false"})
+    none = of("n", ["n.com"], [], age=1, ssl_redirect="true", **{"allow.http": "false"})
     assert on_host(none, policy=DEFAULT, d=usable("c0")).model.redirects == {}
 
 

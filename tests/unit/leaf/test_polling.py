@@ -9,7 +9,7 @@ from rancherctl.polling import Tolerant, poll_until
 
 
 def test_a_retryable_error_means_not_yet_and_any_other_error_ends_the_wait() -> None:
-    results = iter([UnreachableError("no route"), False, True])
+    results = iter((UnreachableError("no route"), False, True))
 
     def check() -> bool:
         result = next(results)

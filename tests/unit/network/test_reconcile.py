@@ -18,7 +18,7 @@ from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.network import apply as apply_module
 from rancherctl.network import transition
-from rancherctl.network.model import KernelRoute, NetworkConfig
+from rancherctl.network.model import KernelRoute, Mode, NetworkConfig
 from rancherctl.network.observe import parse_routes
 from rancherctl.network.reconcile import NetworkRole, restore
 
@@ -249,7 +249,8 @@ def test_kube_proxys_rules_are_checked_after_notifications_and_else_rarely(
 def test_in_mode_none_no_node_is_unusable(tmp_path: Path) -> None:
     """Another add-on has ranges of its own."""
     foreign = {"h2": Node(Meta("", "h2"), (("InternalIP", "10.77.0.12"),), ("192.168.7.0/24",), True, False)}
-    for mode, odd in (("routed", ["h2"]), ("none", [])):
+    cases: tuple[tuple[Mode, list[str]], ...] = (("routed", ["h2"]), ("none", []))
+    for mode, odd in cases:
         role = NetworkRole(replace(CONFIG, mode=mode), Tools(), state_path=tmp_path / f"{mode}.json")
         assert role.reconcile(Snapshot({"nodes": Table(foreign, synced=True)}))["unusable"] == odd
 

@@ -11,6 +11,7 @@ from rancherctl.environments.removal.remove import Removed
 from rancherctl.output.environment_status import status_item, status_record
 from rancherctl.output.environments import applied_record, plan_record, removed_listing
 from rancherctl.output.render import render
+from rancherctl.output.results import Record
 
 PLAN = EnvironmentPlan(
     "demo",
@@ -56,8 +57,13 @@ GOOD = HostHealth(
 LOST = HostHealth("h2", "10.0.0.2", ("worker",), False, "no route to host")
 
 
+def text_of(record: Record) -> str:
+    assert record.text is not None
+    return record.text
+
+
 def test_a_plan_is_shown_by_phase_and_host() -> None:
-    lines = plan_record(PLAN).text.splitlines()
+    lines = text_of(plan_record(PLAN)).splitlines()
     assert lines[:3] == ["packages: packages and folders", "  h1, h2", "    + install package haproxy"]
     assert "? h3: unknown (no answer)" in lines
     at = lines.index("    * restart unit rancherctl-kubelet.service")
@@ -67,22 +73,22 @@ def test_a_plan_is_shown_by_phase_and_host() -> None:
 
 
 def test_differences_of_files_are_shown_without_control_characters() -> None:
-    text = plan_record(PLAN).text
+    text = text_of(plan_record(PLAN))
     assert "        -a\n        +b\\x1b[31m\n" in text
     assert "new line" not in text
-    assert "new line" in plan_record(PLAN, wide=True).text
+    assert "new line" in text_of(plan_record(PLAN, wide=True))
 
 
 def test_hosts_with_different_details_are_shown_separately() -> None:
     steps = (Step("h1", "file", "change", "/etc/x", ("-a", "+b")), Step("h2", "file", "change", "/etc/x", ("-a", "+c")))
-    text = plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))).text
+    text = text_of(plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))))
     assert text.count("~ change file /etc/x") == 2
     assert "  h1\n" in text
     assert "  h2\n" in text
 
 
 def test_a_long_plan_ends_with_its_numbers() -> None:
-    assert plan_record(LONG).text.splitlines()[-5:-1] == [
+    assert text_of(plan_record(LONG)).splitlines()[-5:-1] == [
         "HOSTS        FILES   UNITS   OBJECTS",
         "h1           9       -       -",
         "h2, h3, h4   9       1       -",
@@ -92,16 +98,17 @@ def test_a_long_plan_ends_with_its_numbers() -> None:
 
 def test_many_hosts_with_the_same_numbers_are_named_by_the_first() -> None:
     steps = tuple(Step(f"h{n:02}", "file", "create", "/etc/a") for n in range(1, 31))
-    text = plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))).text
+    text = text_of(plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))))
     assert "h01, h02, h03 and 27 more   1\n" in text
     assert ", h30\n" in text, "the steps themselves name all of them"
 
 
 def test_an_apply_reports_numbers_and_on_request_every_step() -> None:
     short = applied_record(AppliedEnvironment(None, LONG, "https://s", "", seconds=3.21))  # type: ignore[arg-type]
-    assert short.text.startswith("HOSTS ")
-    assert short.text.splitlines()[-1].startswith("demo: 37 created, 3 started on 4 hosts (plan ")
-    assert "+ create file /etc/f8" in applied_record(AppliedEnvironment(None, LONG, "https://s", ""), wide=True).text  # type: ignore[arg-type]
+    assert text_of(short).startswith("HOSTS ")
+    assert text_of(short).splitlines()[-1].startswith("demo: 37 created, 3 started on 4 hosts (plan ")
+    whole = AppliedEnvironment(None, LONG, "https://s", "")  # type: ignore[arg-type]
+    assert "+ create file /etc/f8" in text_of(applied_record(whole, wide=True))
     value = json.loads(render(short, "json"))
     assert value["seconds"] == 3.2
     assert value["server"] == "https://s"
@@ -115,19 +122,20 @@ def test_an_apply_of_few_steps_names_them() -> None:
         "demo", (PhasePlan("nodes", "kubelet", (Step("h1", "unit", "start", "rancherctl-kubelet.service"),)),)
     )
     assert (
-        "    * start unit rancherctl-kubelet.service\n" in applied_record(AppliedEnvironment(None, plan, "s", "")).text
-    )  # type: ignore[arg-type]
+        "    * start unit rancherctl-kubelet.service\n"
+        in text_of(applied_record(AppliedEnvironment(None, plan, "s", "")))  # type: ignore[arg-type]
+    )
 
 
 def test_hosts_that_failed_are_in_what_an_apply_reports() -> None:
     applied = AppliedEnvironment(None, PLAN, "s", "", failures={"h1": "h1: disk full", "h3": "h3: no answer"})  # type: ignore[arg-type]
     value = json.loads(render(applied_record(applied), "json"))
     assert value["errors"] == [{"where": "h1", "message": "disk full"}, {"where": "h3", "message": "no answer"}]
-    assert "1 to change" in applied_record(applied).text, "not all of it was done"
+    assert "1 to change" in text_of(applied_record(applied)), "not all of it was done"
 
 
 def test_nothing_to_do_is_one_line() -> None:
-    assert plan_record(EnvironmentPlan("demo")).text == "demo: nothing to do\n"
+    assert text_of(plan_record(EnvironmentPlan("demo"))) == "demo: nothing to do\n"
 
 
 def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
@@ -146,10 +154,10 @@ def test_status_shows_the_problems_of_every_host() -> None:
     record = status_record(
         EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1")
     )
-    assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 ok, leader h1\n")
-    assert "problem: h1: certificate agent has 12 days left\n" in record.text
-    assert "problem: h2: cannot be reached: no route to host\n" in record.text
-    row = next(line for line in record.text.splitlines() if line.startswith("h2"))
+    assert text_of(record).startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 ok, leader h1\n")
+    assert "problem: h1: certificate agent has 12 days left\n" in text_of(record)
+    assert "problem: h2: cannot be reached: no route to host\n" in text_of(record)
+    row = next(line for line in text_of(record).splitlines() if line.startswith("h2"))
     assert " ? " in row
 
 
@@ -193,8 +201,8 @@ def test_certificates_that_only_an_apply_renews_are_a_problem_in_time() -> None:
 
 def test_drift_is_shortened_in_text_and_complete_in_json() -> None:
     status = EnvironmentStatus("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change file {n}" for n in range(30)))
-    assert "drift: and 20 more (rancherctl env plan demo)" in status_record(status).text
-    assert "drift: h1: apply would change file 29" in status_record(status, wide=True).text
+    assert "drift: and 20 more (rancherctl env plan demo)" in text_of(status_record(status))
+    assert "drift: h1: apply would change file 29" in text_of(status_record(status, wide=True))
     assert len(json.loads(render(status_record(status), "json"))["drift"]) == 30
 
 
@@ -202,13 +210,13 @@ def test_the_same_drift_of_many_hosts_is_one_line() -> None:
     status = EnvironmentStatus(
         "demo", "1", "s", "ok", (GOOD,), drift=("h1: create file /a", "h2: start unit b", "h3: create file /a")
     )
-    assert (
-        "drift: h1, h3: apply would create file /a\ndrift: h2: apply would start unit b\n" in status_record(status).text
+    assert "drift: h1, h3: apply would create file /a\ndrift: h2: apply would start unit b\n" in text_of(
+        status_record(status)
     )
 
 
 def test_an_api_that_is_down_is_the_first_problem() -> None:
-    text = status_record(EnvironmentStatus("demo", "1", "https://s", "no answer", (LOST,))).text
+    text = text_of(status_record(EnvironmentStatus("demo", "1", "https://s", "no answer", (LOST,))))
     assert text.startswith("demo is down: ")
     assert "not answering" in text.splitlines()[0]
     assert next(line for line in text.splitlines() if line.startswith("problem")) == "problem: API https://s: no answer"
@@ -239,16 +247,15 @@ def test_status_says_what_to_do_next() -> None:
         "if it stops again, see journalctl -n 50 -u rancherctl-agent on h4",
         "to see why a Node is not Ready: rancherctl kubectl --env demo describe node h4",
     )
-    text = status_record(status).text
+    text = text_of(status_record(status))
     assert "next: rancherctl env apply demo starts" in text
     assert json.loads(render(status_record(status), "json"))["next"] == list(status.remedies())
     assert EnvironmentStatus("demo", "1", "s", "ok", (GOOD,)).remedies() == ()
     bare = replace(GOOD, units=tuple(UnitStatus(f"rancherctl-{n}", False, False) for n in "abcd"))
     half = EnvironmentStatus("demo", "1", "s", "ok", (bare, replace(bare, name="h2")))
     assert half.remedies()[1:] == ("if they stop again, see journalctl -n 50 -u UNIT on their hosts",)
-    assert (
-        "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n"
-        in status_record(half).text
+    assert "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n" in text_of(
+        status_record(half)
     )
     assert EnvironmentStatus("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == (
         "check that https://s can be reached, from here or through ssh",
@@ -258,13 +265,13 @@ def test_status_says_what_to_do_next() -> None:
 def test_an_agent_that_starts_is_shown_as_such() -> None:
     young = EnvironmentStatus("demo", "1", "s", "ok", (replace(GOOD, alive=False, starting=True, certificates=()),))
     assert (young.healthy, young.remedies()) == (True, ())
-    assert " starting " in status_record(young).text
+    assert " starting " in text_of(status_record(young))
     assert status_item(young)["hosts"][0]["starting"] is True
 
 
 def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> None:
     def cell(host: HostHealth) -> str:
-        lines = status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,))).text.splitlines()
+        lines = text_of(status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,)))).splitlines()
         head = next(line for line in lines if line.startswith("HOST"))
         return lines[lines.index(head) + 1][head.index("LB") :].split()[0]
 
@@ -286,6 +293,6 @@ def test_the_table_of_a_status_fits_a_terminal_of_80_columns() -> None:
         drift=12,
         certificates=(CertificateStatus("a", 3650.0),),
     )
-    lines = status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,))).text.splitlines()
+    lines = text_of(status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,)))).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("HOST"))
     assert max(len(line) for line in lines[start : start + 2]) <= 80

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -66,7 +67,7 @@ def test_lines_of_many_threads_stay_whole() -> None:
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "note"])
-def test_the_live_view_keeps_results_and_never_reads_markup(state: str) -> None:
+def test_the_live_view_keeps_results_and_never_reads_markup(state: Any) -> None:
     text = shown(
         "auto",
         Event("pki", "[red]x[/red]", "h1", "started"),

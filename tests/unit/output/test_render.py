@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ COLUMNS = (
     Column("ROLES", "spec.roles"),
     Column("LABELS", "labels", wide=True),
 )
-ITEMS = [
+ITEMS: list[dict[str, Any]] = [
     {"name": "h1", "up": True, "spec": {"roles": ["etcd", "worker"]}, "labels": {"b": "2", "a": "1"}},
     {"name": "host[eth0]", "up": None, "spec": {"roles": []}, "labels": {}},
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rancherctl.pod_paths.explain import REASONS, explain, remedies, unknowns
 from rancherctl.pod_paths.model import STARTING, Check, HostPaths, from_section, to_section
 
@@ -89,7 +91,8 @@ def test_sections_survive_the_report_and_damaged_ones_count_as_none() -> None:
     found = paths(FIREWALL, h2=NETWORK)
     assert from_section(to_section(found)) == found
     assert from_section(to_section(STARTING)) == STARTING
-    for damaged in (None, [], "x", {}, {"dns": 1, "api": 2, "pods": {}}, {"pods": 3}, {"error": "failed"}):
+    odd: tuple[Any, ...] = (None, [], "x", {}, {"dns": 1, "api": 2, "pods": {}}, {"pods": 3}, {"error": "failed"})
+    for damaged in odd:
         assert from_section(damaged) is None
     long = from_section({**to_section(found), "dns": {"answer": "no", "cause": "x" * 99, "reason": "a\n" * 999}})
     assert long is not None

@@ -48,9 +48,9 @@ class Site:
             NETWORK,
             Tools(),
             period=60.0,
-            check=self.check,
+            check=self.check,  # type: ignore[arg-type]
             clock=lambda: self.now,
-            choose=lambda: 0.5,  # type: ignore[arg-type]
+            choose=lambda: 0.5,
         )
 
     def after(self, seconds: float, *, synced: bool = True) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.pause.elf import pause_binary
+from rancherctl.bundle.sources import modules
 from rancherctl.bundle.sources.base import wanted
 from rancherctl.bundle.sources.modules import Toolchain
 from rancherctl.bundle.versions import DEFAULT, versions_for
@@ -28,7 +29,7 @@ def test_the_source_is_the_configured_one_or_the_best_that_the_machine_supports(
     go: str | None, version: str, said: str, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _program: go)
-    monkeypatch.setattr(prepare.modules, "find_go", lambda: Toolchain("go", version))
+    monkeypatch.setattr(modules, "find_go", lambda: Toolchain("go", version))
     monkeypatch.setenv("RANCHERCTL_BUNDLE", said)
     assert prepare.source() == source
 

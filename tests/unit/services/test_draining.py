@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ class Tools(LocalTransport):
             return Result(command, 1, b"", b"0 flow entries have been deleted")
         if "-f" in command.argv:
             assert command.stdin is not None
-            text = str(command.stdin if isinstance(command.stdin, str) else command.stdin.decode())
+            text = command.stdin.decode()
             self.table = text.partition("\n")[2].partition("\n")[2]
             self.loads += 1
             return Result(command, 0, b"", b"")
@@ -145,7 +145,7 @@ def snapshot(
 ) -> Snapshot:
     data = {"roster": Roster(1, 1, (host,)).to_json(), MOVING_KEY: moving.to_json((key, "h1") for key in asked)}
     stored = {"metadata": {"name": "roster", "namespace": "x"}, "data": data}
-    tables = {
+    tables: dict[str, Mapping[str, Any]] = {
         "services": {s.meta.key: s for s in services},
         "endpointslices": {"default/1": part("1", endpoint("10.42.1.5", "h2"))},
         "roster": {ROSTER_KEY: objects.config_map(stored)},

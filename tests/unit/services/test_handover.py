@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_hosts_with_an_older_agent_are_published_at_once() -> None:
 def test_when_fewer_are_wanted_an_address_leaves_once_its_host_has_rules() -> None:
     hosts = fake.roster(2)
     stored = fake.service("a", status=fake.published("10.0.0.1", "10.0.0.2"))
-    reports = {name: report(name, programmed=stored) for name in ("h1", "h2")}
+    reports: dict[str, Any] = {name: report(name, programmed=stored) for name in ("h1", "h2")}
     (stays,) = plan(hosts, stored, **reports).decisions[KEY].hosts
     (leaves,) = {"h1", "h2"} - {stays}
     asked = plan(hosts, stored, **reports)
@@ -125,7 +126,8 @@ def test_the_last_address_of_a_lost_host_stays_for_its_successor_for_a_moment(ke
 
 def test_a_host_whose_kube_proxy_is_late_stays_while_it_serves_and_the_next_one_does_not() -> None:
     stored = fake.service("a", status=fake.published("10.0.0.1"))
-    hosts, serves = fake.roster(2), {"h1": report("h1", prepared=stored)}
+    hosts = fake.roster(2)
+    serves: dict[str, Any] = {"h1": report("h1", prepared=stored)}
     seen = plan(hosts, stored, **serves)
     late = plan(hosts, stored, now=VERIFY_SECONDS, memory=seen.memory, **serves)
     assert (addresses(late), late.moving) == (("10.0.0.1",), {(KEY, "h1"), (KEY, "h2")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rancherctl.contract import MOVING_KEY, NAMESPACE, ROSTER_NAME
 from rancherctl.hosts.command import Command, Result
@@ -175,7 +176,7 @@ def test_what_the_leader_waits_for_is_reported_before_kube_proxy_is_asked(tmp_pa
 
     def report(*maps: objects.ConfigMap) -> tuple[dict[str, str], dict[str, str], bool]:
         before = len(nft.commands)
-        tables = {
+        tables: dict[str, dict[str, Any]] = {
             "services": {s.meta.key: s for s in (old, new)},
             "endpointslices": {},
             "roster": {m.meta.key: m for m in maps},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def plan(
     now: float = 0.0,
     memory: Memory | None = None,
     policy: ServicePolicy = POLICY,
-    **ports: HostPorts,
+    **ports: Any,
 ) -> Statuses:
     ours = {h.address for h in hosts.hosts}
     every = {s.meta.key: s for s in services}
@@ -78,7 +79,8 @@ def test_what_kube_proxy_does_not_program_is_withdrawn_and_another_host_takes_it
     assert late.desired["default/a"].addresses == (fake.address(other),)
     assert "did not program" in late.decisions["default/a"].reasons[first]
     stored = fake.service("a", status=fake.published(fake.address(other)))
-    again = plan(hosts, stored, now=103.0, memory=late.memory, **{other: fake.programmed(other, stored)})
+    programmed: dict[str, Any] = {other: fake.programmed(other, stored)}
+    again = plan(hosts, stored, now=103.0, memory=late.memory, **programmed)
     assert again.desired["default/a"].addresses == (fake.address(other),)
     assert again.memory.next_change(103.0) == 100.0 + VERIFY_SECONDS + REFUSED_SECONDS - 103.0
 
@@ -124,7 +126,7 @@ def test_an_excluded_host_stays_until_the_next_one_is_ready() -> None:
     seen = plan(hosts, stored, h1=fake.programmed("h1", stored))
     assert seen.desired["default/a"].addresses == ("10.0.0.1", "10.0.0.2")
     both = fake.service("a", status=fake.published("10.0.0.1", "10.0.0.2"))
-    ready = {"h1": fake.programmed("h1", both), "h2": fake.programmed("h2", both)}
+    ready: dict[str, Any] = {"h1": fake.programmed("h1", both), "h2": fake.programmed("h2", both)}
     assert plan(hosts, both, memory=seen.memory, **ready).desired["default/a"].addresses == ("10.0.0.2",)
     late = plan(hosts, stored, now=MOVE_SECONDS, memory=seen.memory, h1=fake.programmed("h1", stored))
     assert late.desired["default/a"].addresses == ("10.0.0.2",)
@@ -200,7 +202,7 @@ def test_reports_of_all_hosts_that_go_wrong_at_once_withdraw_nothing(report: Hos
     """A broken release of agents, damaged reports, or a kube-proxy with other names for its maps."""
     hosts = fake.roster(3)
     services = both_published(hosts)
-    wrong = {h.name: report for h in hosts.hosts}
+    wrong: dict[str, Any] = {h.name: report for h in hosts.hosts}
     seen = plan(hosts, *services, **wrong)
     later = plan(hosts, *services, now=VERIFY_SECONDS, memory=seen.memory, **wrong)
     last = plan(hosts, *services, now=VERIFY_SECONDS + 2 * HOLD_SECONDS, memory=later.memory, **wrong)
@@ -212,7 +214,10 @@ def test_many_hosts_that_go_wrong_are_withdrawn_once_that_has_lasted() -> None:
     hosts = fake.roster(4)
     services = both_published(hosts)
     broken = HostPorts(proxy_error="its health check answers 503")
-    states = {name: fake.programmed(name, *services) for name in ("h3", "h4")} | {"h1": broken, "h2": broken}
+    states: dict[str, Any] = {name: fake.programmed(name, *services) for name in ("h3", "h4")} | {
+        "h1": broken,
+        "h2": broken,
+    }
     seen = plan(hosts, *services, **states)
     assert len(addresses(seen)) == 4
     assert seen.memory.next_change(10.0) == HOLD_SECONDS - 10.0
@@ -223,14 +228,14 @@ def test_many_hosts_that_go_wrong_are_withdrawn_once_that_has_lasted() -> None:
 def test_one_host_whose_kube_proxy_fails_is_withdrawn_at_once() -> None:
     hosts = fake.roster(3)
     services = both_published(hosts)
-    good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
+    good: dict[str, Any] = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
     assert addresses(plan(hosts, *services, h1=HostPorts(proxy_error="x"), **good)) == ("10.0.0.2", "10.0.0.3")
 
 
 def test_one_agent_that_fails_shortly_withdraws_nothing() -> None:
     hosts = fake.roster(3)
     services = both_published(hosts)
-    good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
+    good: dict[str, Any] = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
     failed = HostPorts(reported=False, error="nft did not finish within 5 s")
     seen = plan(hosts, *services, h1=failed, **good)
     assert addresses(seen) == ("10.0.0.1", "10.0.0.2", "10.0.0.3")

@@ -85,7 +85,7 @@ def test_a_config_file_that_was_named_must_exist(tmp_path: Path) -> None:
 def test_colours_follow_the_flag_and_the_terminal(
     tmp_path: Path, environ: dict[str, str], terminals: Terminals, expected: bool
 ) -> None:
-    assert settings(tmp_path, terminals=terminals, **environ).stdout_color is expected
+    assert settings(tmp_path, None, terminals, **environ).stdout_color is expected
 
 
 @pytest.mark.parametrize(
@@ -127,5 +127,5 @@ def test_a_tilde_in_the_file_is_the_home_folder(tmp_path: Path) -> None:
 def test_debug_includes_verbose(
     tmp_path: Path, environ: dict[str, str], flags: dict[str, Any], expected: tuple[bool, bool]
 ) -> None:
-    found = settings(tmp_path, flags, **environ)
+    found = settings(tmp_path, flags, ALL, **environ)
     assert (found.verbose, found.debug) == expected

@@ -10,19 +10,10 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from rancherctl.ingress.model import (
-    ANY_HOST,
-    NO_TLS,
-    Listener,
-    Route,
-    TlsModel,
-    host_of,
-    http_listeners,
-    site_id,
-    tls_id,
-)
+from rancherctl.ingress.model import ANY_HOST, Listener, Route, host_of, http_listeners, site_id, tls_id
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, NO_TLS_OPTIONS, RouteOptions
 from rancherctl.ingress.request import STATUS, Answer, Kind, Match, Request, Shown
+from rancherctl.ingress.tls_model import NO_TLS, TlsModel
 from rancherctl.ingress.translate.clients import NO_PROOF
 from rancherctl.net import unmapped
 

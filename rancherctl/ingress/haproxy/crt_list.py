@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from rancherctl.ingress.model import NO_EXCLUSIONS, Exclusions
 from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
+from rancherctl.ingress.tls_model import NO_EXCLUSIONS, Exclusions
 
 MAX_NAMES: Final = 200
 MAX_CHARS: Final = 6000

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from rancherctl.ingress.model import NO_TLS, Listener, Model, host_of
+from rancherctl.ingress.model import Listener, Model, host_of
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
+from rancherctl.ingress.tls_model import NO_TLS
 
 _FRONTEND = re.compile(r"^frontend (\S+)(?: from \S+)?$", re.MULTILINE)
 

@@ -10,20 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 
-from rancherctl.ingress.model import (
-    NO_PROXIES,
-    NO_TLS,
-    BackendRef,
-    Listener,
-    Model,
-    Proxies,
-    Route,
-    Server,
-    Translated,
-)
+from rancherctl.ingress.model import NO_PROXIES, BackendRef, Listener, Model, Proxies, Route, Server, Translated
 from rancherctl.ingress.options import HTTPS_PORT, AccessLog, Protocol, RouteOptions
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
+from rancherctl.ingress.tls_model import NO_TLS
 from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy

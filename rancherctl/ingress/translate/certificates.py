@@ -10,17 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rancherctl.ingress.model import (
-    ANY_HOST,
-    NO_EXCLUSIONS,
-    NO_TLS,
-    Exclusions,
-    TlsModel,
-    Translated,
-    host_of,
-    tls_id,
-)
+from rancherctl.ingress.model import ANY_HOST, Translated, host_of, tls_id
 from rancherctl.ingress.options import HTTPS_PORT
+from rancherctl.ingress.tls_model import NO_EXCLUSIONS, NO_TLS, Exclusions, TlsModel
 from rancherctl.ingress.translate import secret_states, wildcards
 from rancherctl.ingress.translate.clients import NO_CLIENTS, HostClients, host_clients
 from rancherctl.ingress.translate.redirects import SiteRedirect, decided, unused

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rancherctl.ingress.model import Exclusions
+from rancherctl.ingress.tls_model import Exclusions
 
 MAX_CHARS: Final = 24_000
 """Of the names that one wildcard excludes: a command on HAProxy's socket has 32 KB."""

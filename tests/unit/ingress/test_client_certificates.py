@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rancherctl.ingress.haproxy import plan
 from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP, POOL_MAP
 from rancherctl.ingress.haproxy.layout import Layout, build
-from rancherctl.ingress.model import ClientPolicy, Model, Server, TlsModel, Translated
+from rancherctl.ingress.model import ClientPolicy, Model, Server, Translated
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.ingress.role import loss_guard
+from rancherctl.ingress.tls_model import TlsModel
 from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, TlsPolicy
 from rancherctl.ingress.translate.clients import NO_PROOF, effective, host_clients, joined, proof
 from rancherctl.ingress.translate.secret_states import SecretState

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server, TlsModel
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
 from rancherctl.ingress.options import TlsOptions
 from rancherctl.ingress.role import loss_guard
+from rancherctl.ingress.tls_model import TlsModel
 
 
 def _model(count: int, *, with_servers: int) -> Model:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from rancherctl.ingress.matcher import RuleTable
-from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel, http_listeners, https_listeners
+from rancherctl.ingress.model import BackendRef, PathKind, Route, http_listeners, https_listeners
 from rancherctl.ingress.options import RouteOptions, TlsOptions
 from rancherctl.ingress.request import Match, Request, Shown
+from rancherctl.ingress.tls_model import TlsModel
 
 
 def _route(host: str, kind: PathKind, path: str, service: str) -> tuple[str, Route]:

@@ -13,12 +13,13 @@ import pytest
 from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.layout import Layout, build, routes_of
 from rancherctl.ingress.haproxy.maps import PORT_MAPS
-from rancherctl.ingress.model import Model, Server, TlsModel, Translated, http_listeners, https_listeners
+from rancherctl.ingress.model import Model, Server, Translated, http_listeners, https_listeners
 from rancherctl.ingress.operator.http_check import checks_for
 from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import LocalHost, Previous, Tables
 from rancherctl.ingress.role.ports import PortCheck
+from rancherctl.ingress.tls_model import TlsModel
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import TlsPolicy
 from rancherctl.ingress.translate.merge import merge

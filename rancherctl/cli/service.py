@@ -61,7 +61,7 @@ def list_services(
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
     remember_names(run.settings, "services", (name for key in view.services for name in (key, key.partition("/")[2])))
-    run.show(service_listing(overview.rows(view, namespace)))
+    run.show(service_listing(overview.rows(view, namespace), namespace))
 
 
 @app.command()
@@ -110,7 +110,7 @@ def scale(
       rancherctl service scale postgres 2 --dry-run
     """
     from rancherctl.cli.api import api
-    from rancherctl.output.services import plan_listing
+    from rancherctl.output.services import plan_listing, scale_record
     from rancherctl.services.operator import api_view, overview
 
     api_view.checked_scale(number)
@@ -119,18 +119,25 @@ def scale(
         view = api_view.read_api(client)
         service = view.find(name, namespace)
         target = view.require_managed(service)
+        notes = overview.scale_notes(view, target, number)
+        said = "\n".join(f"note: {note}" for note in notes)
         if dry_run:
             run.show(plan_listing(overview.plan_rows(view, target, scale=number)))
+            run.say(said)
             return
-        api_view.set_scale(client, service, number)
-    run.say(f"{target.name}: scale set to {number}")
+        changed = api_view.set_scale(client, service, number)
+    run.show(scale_record(overview.scaled(target, number, notes, changed=changed)))
+    run.say(f"{target.name}: scale set to {number}" if changed else f"{target.name}: the scale is {number} already")
+    run.say(said)
     where = f" --context {context}" if context else f" --env {env}" if env else ""
     run.next(*(f"rancherctl service {verb} {target.name}{where}" for verb in ("show", "status")))
 
 
 @app.command()
 def status(
-    name: Annotated[str, typer.Argument(metavar="[SERVICE]", help="NAME or NAMESPACE/NAME; default: all.")] = "",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="NAME or NAMESPACE/NAME; default: all.")
+    ] = None,
     namespace: NamespaceOption = "",
     env: EnvOption = None,
     context: ContextOption = "",
@@ -140,7 +147,7 @@ def status(
     """Connect to every published TCP port, and check that kube-proxy of each host has programmed it.
 
     UDP cannot be probed from outside: only kube-proxy's rules are checked. Also reports Services with fewer addresses
-    than requested. Exits with 1 if a check fails.
+    than requested; that is a failure only if other hosts could take them. Exits with 1 if a check fails.
 
     After a restart of a host while the API is down, its Services wait for the API: kube-proxy keeps nothing on disk.
 
@@ -156,11 +163,11 @@ def status(
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
-    if name:
+    if name is not None:
         chosen = [view.require_managed(view.find(name, namespace))]
     else:
         chosen = [s for key, s in sorted(view.wanted.items()) if not namespace or key.startswith(f"{namespace}/")]
-    run.show(check_listing([r.as_json() for r in probe.check(view, chosen)]), error=UnhealthyError)
+    run.show(check_listing([r.as_json() for r in probe.check(view, chosen)], namespace), error=UnhealthyError)
 
 
 @app.command()
@@ -168,7 +175,7 @@ def plan(
     name: NameArgument,
     namespace: NamespaceOption = "",
     number: Annotated[
-        int | None, typer.Option("--scale", metavar="N", min=1, help="Plan for this number of addresses.")
+        int | None, typer.Option("--scale", metavar="N", help="Plan for this number of addresses.")
     ] = None,
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="HOST", help="Plan without this host; may be repeated.")
@@ -190,6 +197,8 @@ def plan(
     from rancherctl.output.services import plan_listing
     from rancherctl.services.operator import api_view, overview
 
+    if number is not None:
+        api_view.checked_scale(number)
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)

@@ -13,8 +13,18 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{row['namespace']}/{row['name']}"
 
 
+def _reason(row: Mapping[str, Any]) -> str:
+    if not row["managed"]:
+        return "NotManaged"
+    return str(row["reason"] or ("" if row["addresses"] else "Pending"))
+
+
 def _ready(row: Mapping[str, Any]) -> str:
     return f"{row['published']}/{row['wanted']}" if row["managed"] else ""
+
+
+def _where(namespace: str) -> str:
+    return f" in the namespace {namespace}" if namespace else ""
 
 
 COLUMNS: Final = (
@@ -23,7 +33,7 @@ COLUMNS: Final = (
     Column("PORTS", "ports"),
     Column("ADDRESSES", "addresses"),
     Column("READY", _ready),
-    Column("REASON", lambda row: row["reason"] if row["managed"] else "NotManaged"),
+    Column("REASON", _reason),
     Column("CLASS", "class", wide=True),
     Column("POLICY", "policy", wide=True),
     Column("MESSAGE", "message", wide=True),
@@ -37,9 +47,15 @@ CHECK_COLUMNS: Final = (
 )
 
 
-def service_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row per Service."""
-    return Listing("Service", rows, COLUMNS, name=_name, empty="no Services of type LoadBalancer found")
+def service_listing(rows: Sequence[Mapping[str, Any]], namespace: str = "") -> Listing:
+    """One row per Service, of one ``namespace`` or all."""
+    empty = f"no Services of type LoadBalancer found{_where(namespace)}"
+    return Listing("Service", rows, COLUMNS, name=_name, empty=empty)
+
+
+def scale_record(item: Mapping[str, Any]) -> Record:
+    """A scale that was set; for people, the command says it."""
+    return Record("ServiceScale", item, text="", name=_name(item))
 
 
 def service_record(item: Mapping[str, Any], text: str) -> Record:
@@ -52,8 +68,8 @@ def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     return Listing("ServiceCandidate", rows, PLAN_COLUMNS, name="host", empty="no load-balancer hosts in the roster")
 
 
-def check_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row per check; those that fail are failures."""
+def check_listing(rows: Sequence[Mapping[str, Any]], namespace: str = "") -> Listing:
+    """One row per check of Services in one ``namespace`` or all; those that fail are failures."""
     failures = tuple(Failure(row["service"], row["result"]) for row in rows if row["ok"] is False)
     return Listing(
         "ServiceCheck",
@@ -61,7 +77,7 @@ def check_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
         CHECK_COLUMNS,
         name="service",
         failures=failures,
-        empty="no Services of rancherctl found",
+        empty=f"no Services with addresses of hosts found{_where(namespace)}",
         trouble="failed",
         hint="rancherctl service show SERVICE explains the placement",
     )

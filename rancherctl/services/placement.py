@@ -152,7 +152,8 @@ def _decision(s: LoadBalancer, hosts: list[str], reasons: Mapping[str, str]) -> 
         problems.insert(0, ObjectProblem("NoHosts", f"no eligible host among {total}: {_counted(why)}"))
     elif wanted > len(hosts) and not s.obstacle:
         counts = f"{plural(wanted, 'address', 'addresses')} requested, {plural(len(hosts), 'eligible host')}"
-        problems.append(ObjectProblem("TooFewHosts", f"{counts}; the others: {_counted(why)}", serious=False))
+        others = f"the others: {_counted(why)}" if why else "all hosts have it"
+        problems.append(ObjectProblem("TooFewHosts", f"{counts}; {others}", serious=False))
     return Decision(tuple(sorted(hosts)), why, wanted, min(wanted or eligible, eligible), tuple(problems))
 
 

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rancherctl.errors import UsageError
+from rancherctl.ingress.annotations.table import GLOBAL
 from rancherctl.ingress.operator.overview import check_hosts
 from rancherctl.kube.objects import Service
 from rancherctl.placement.model import Roster
 from rancherctl.placement.place import rank
 from rancherctl.services.model import LoadBalancer, port_text, programmed_digest
-from rancherctl.services.operator.api_view import ServicesView
+from rancherctl.services.operator.api_view import ServicesView, checked_scale, unmanaged
 from rancherctl.services.placement import NOTHING, Decision, place_services
 from rancherctl.services.status import stored_condition
+from rancherctl.text import plural
 
 Item = dict[str, Any]
 HELD = "looks broken, as many hosts do at once, so its address stays"
@@ -35,6 +38,7 @@ def _row(view: ServicesView, service: Service) -> Item:
         "namespace": service.meta.namespace,
         "name": service.meta.name,
         "managed": wanted is not None,
+        "unmanaged": "" if wanted else unmanaged(service)[0],
         "class": service.lb_class,
         "ports": [port_text((p.protocol.lower(), p.port)) for p in service.ports],
         "addresses": list(service.lb_addresses),
@@ -88,8 +92,8 @@ def text(item: Mapping[str, Any]) -> str:
     ports = ", ".join(item["ports"])
     if not item["managed"]:
         written = ", ".join(item["addresses"]) or "none"
-        return f"{name}: {ports}, addresses: {written}\n  rancherctl gives it no addresses: {_unmanaged(item)}\n"
-    lines = [f"{name}: {ports}, {len(item['addresses'])} of {item['wanted']} addresses published"]
+        return f"{name}: {ports}, addresses: {written}\n  rancherctl gives it no addresses: {item['unmanaged']}\n"
+    lines = [f"{name}: {ports}, {_count(item)}"]
     lines.append(
         f"externalTrafficPolicy: {item['policy']}" + (" (client addresses are kept)" * (item["policy"] == "Local"))
     )
@@ -103,10 +107,10 @@ def text(item: Mapping[str, Any]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _unmanaged(item: Mapping[str, Any]) -> str:
-    if item["class"]:
-        return f"its class is {item['class']}"
-    return "it has no loadBalancerClass, and spec.services.default of the environment is false"
+def _count(item: Mapping[str, Any]) -> str:
+    if item["wanted"] == "all":
+        return f"{plural(len(item['addresses']), 'address', 'addresses')} published, those of all eligible hosts wanted"
+    return f"{len(item['addresses'])} of {item['wanted']} addresses published"
 
 
 def _state(host: Mapping[str, Any]) -> str:
@@ -132,11 +136,9 @@ def plan_rows(
     check_hosts(view.roster, without)
     before = set(decisions(view)[target.name].hosts)
     if scale is not None:
-        target = replace(target, options=replace(target.options, wanted=scale))
+        target = _scaled(target, scale)
     hosts = tuple(replace(h, alive=h.alive and h.name not in without) for h in view.roster.hosts)
-    services = [target if s.name == target.name else s for s in view.wanted.values()]
-    roster = Roster(view.roster.epoch, view.roster.sequence, hosts)
-    decision = _place(view, services, roster)[target.name]
+    decision = _place_as(view, target, Roster(view.roster.epoch, view.roster.sequence, hosts))
     ordered = sorted(hosts, key=lambda h: (h.address not in target.published, rank(target.key, h)))
     return [
         {
@@ -149,6 +151,39 @@ def plan_rows(
         }
         for rank, host in enumerate(ordered, 1)
     ]
+
+
+def scale_notes(view: ServicesView, target: LoadBalancer, number: int) -> list[str]:
+    """What an operator who sets this scale should know: too few hosts, or why the Service has no address at all.
+
+    UsageError if the number cannot be set, or has no effect.
+    """
+    return [problem.message for problem in _place_as(view, _scaled(target, number), view.roster).problems]
+
+
+def scaled(target: LoadBalancer, number: int, notes: Sequence[str], *, changed: bool) -> Item:
+    """What ``service scale`` has done; ``notes`` are those of ``scale_notes``."""
+    namespace, _, name = target.name.partition("/")
+    return {"namespace": namespace, "name": name, "wanted": number, "changed": changed, "notes": list(notes)}
+
+
+def _scaled(target: LoadBalancer, number: int) -> LoadBalancer:
+    """``target`` with another scale."""
+    checked_scale(number)
+    if not target.options.wanted:
+        namespace, _, name = target.name.partition("/")
+        raise UsageError(
+            f"the scale of {target.name} has no effect",
+            why=f"its annotation {GLOBAL} is true: it has the addresses of all eligible hosts",
+            hint=f"kubectl annotate service {name} -n {namespace} {GLOBAL}- makes the scale count",
+        )
+    return replace(target, options=replace(target.options, wanted=number))
+
+
+def _place_as(view: ServicesView, target: LoadBalancer, roster: Roster) -> Decision:
+    """The decision about ``target``, which takes the place of the Service of its name, among all others."""
+    services = [target if s.name == target.name else s for s in view.wanted.values()]
+    return _place(view, services, roster)[target.name]
 
 
 def _change(after: bool, before: bool) -> str:

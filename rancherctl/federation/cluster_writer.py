@@ -9,7 +9,7 @@ from rancherctl.contract import FEDERATION_CONTROLLER, LEAVE_FINALIZER
 from rancherctl.federation.apis import HubApi
 from rancherctl.federation.cluster import CLUSTERS, Cluster, Connection, MemberStatus, status_body
 from rancherctl.federation.conditions import SERVING, SYNCED, Condition
-from rancherctl.federation.plan import State, counts
+from rancherctl.federation.plan import REFUSED, State, counts, unfinished
 from rancherctl.federation.shards import Member
 from rancherctl.kube.client import Json
 from rancherctl.text import and_more, plural
@@ -69,7 +69,8 @@ def _synced(member: Member) -> Condition:
             f"rancherctl federation sync --force {member.name} carries it out"
         )
         return Condition(SYNCED, "False", "Held", why)
-    wrong = {i: s for i, s in view.states.items() if s.state in (State.CONFLICT, State.FAILED)}
+    rest = unfinished(view.states)
+    wrong = {i: s for i, s in rest.items() if s.state in REFUSED}
     if wrong:
         first = min(wrong)
         listed = and_more([str(i) for i in sorted(wrong)])
@@ -77,7 +78,7 @@ def _synced(member: Member) -> Condition:
         return Condition(SYNCED, "False", reason, f"{listed}: {wrong[first].why}")
     if view.trouble:
         return Condition(SYNCED, "False", "Failing", view.trouble)
-    waiting = sum(s.state is State.PENDING for s in view.states.values())
+    waiting = sum(s.state is State.PENDING for s in rest.values())
     if waiting:
         return Condition(SYNCED, "False", "Pending", f"{plural(waiting, 'copy', 'copies')} not written yet")
     return Condition(SYNCED, "True", "InSync")

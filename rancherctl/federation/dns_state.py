@@ -21,15 +21,12 @@ class PublishedName:
     records: tuple[str, ...]
 
 
-def published_names(owned: Mapping[str, NameState]) -> tuple[PublishedName, ...]:
-    """The names that the federation owns, sorted."""
-    return tuple(
-        PublishedName(
-            name.removesuffix("."),
-            state.marker.object if state.marker else "",
-            tuple(f"{s.type} {' '.join(s.rdatas)}" for s in state.sets),
-        )
-        for name, state in sorted(owned.items())
+def published_name(name: str, state: NameState) -> PublishedName:
+    """What the federation has at an absolute name that it owns."""
+    return PublishedName(
+        name.removesuffix("."),
+        state.marker.object if state.marker else "",
+        tuple(f"{s.type} {' '.join(s.rdatas)}" for s in state.sets),
     )
 
 

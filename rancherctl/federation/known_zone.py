@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rancherctl.federation.dns_state import PublishedName, published_names
+from rancherctl.federation.dns_state import PublishedName, published_name
 from rancherctl.federation.ownership import NameState, ZoneView
 from rancherctl.federation.providers.base import NameChange, Outcome, Result
 
@@ -22,6 +22,8 @@ class KnownZone:
     epoch: tuple[str, ...] = ()
     complete: bool = False
     _by_object: dict[str, dict[str, NameState]] = field(default_factory=dict)
+    _published: dict[str, PublishedName] = field(default_factory=dict)
+    _listed: tuple[PublishedName, ...] | None = ()
 
     @classmethod
     def of(cls, view: ZoneView, owner: str) -> KnownZone:
@@ -36,11 +38,15 @@ class KnownZone:
         before = self.names.pop(name, None)
         if before is not None and before.marker is not None:
             self._by_object.get(before.marker.object, {}).pop(name, None)
+            if self._published.pop(name, None) is not None:
+                self._listed = None
         if state is None or not (state.sets or state.marker):
             return
         self.names[name] = state
         if state.marker is not None and state.marker.owner == self.owner:
-            self._by_object.setdefault(state.marker.object, {})[name] = NameState(state.owned(), state.marker)
+            owned = NameState(state.owned(), state.marker)
+            self._by_object.setdefault(state.marker.object, {})[name] = owned
+            self._published[name], self._listed = published_name(name, owned), None
 
     def take(self, changes: Iterable[NameChange], results: Mapping[str, Result]) -> set[str]:
         """Put in what was done. Returns names whose type changed: a server may leave out a part of such a change."""
@@ -72,4 +78,6 @@ class KnownZone:
 
     def published(self) -> tuple[PublishedName, ...]:
         """The names that the federation owns, sorted."""
-        return published_names({n: s for owned in self._by_object.values() for n, s in owned.items()})
+        if self._listed is None:
+            self._listed = tuple(self._published[name] for name in sorted(self._published))
+        return self._listed

@@ -100,6 +100,7 @@ class MemberPlan:
 
 
 IN_SYNC: Final = CopyState(State.IN_SYNC)
+REFUSED: Final = frozenset({State.CONFLICT, State.FAILED})
 
 
 def up_to_date(source: Federated, copy: CopyView, federation_uid: str) -> bool:
@@ -217,15 +218,21 @@ def _order(item: tuple[ObjectId, object]) -> tuple[bool, str]:
     return item[0].kind != "Namespace", item[0].key
 
 
+def unfinished(states: Mapping[ObjectId, CopyState]) -> dict[ObjectId, CopyState]:
+    """What is not in sync: usually little of much."""
+    return {i: s for i, s in states.items() if s is not IN_SYNC and s.state is not State.IN_SYNC}
+
+
 def counts(states: Mapping[ObjectId, CopyState]) -> dict[str, int]:
     """``wanted``, ``inSync``, ``conflicts`` and ``pending`` of a member, as its Cluster's status has them.
 
     Namespaces are not counted: they only hold the others.
     """
-    found = [state for object_id, state in states.items() if object_id.kind != "Namespace"]
+    wanted = sum(kind != "Namespace" for kind, _ in states)
+    rest = [state.state for object_id, state in unfinished(states).items() if object_id.kind != "Namespace"]
     return {
-        "wanted": len(found),
-        "inSync": sum(s.state is State.IN_SYNC for s in found),
-        "conflicts": sum(s.state in (State.CONFLICT, State.FAILED) for s in found),
-        "pending": sum(s.state in (State.PENDING, State.HELD) for s in found),
+        "wanted": wanted,
+        "inSync": wanted - len(rest),
+        "conflicts": sum(s in REFUSED for s in rest),
+        "pending": sum(s in (State.PENDING, State.HELD) for s in rest),
     }

@@ -59,23 +59,65 @@ def _own_check(service: FederatedService, address: ShardAddress) -> Target | Non
     return None
 
 
-def targets(services: Iterable[FederatedService]) -> dict[str, Target]:
-    """The distinct addresses of all shards with one TCP port in use there (the lowest), and own checks, by key."""
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What of a Service is probed; Services on the same hosts have equal ones.
+
+    ``addresses``: member, address, and the lowest TCP port in use there (0: none). ``checks``: of its own.
+    """
+
+    addresses: frozenset[tuple[str, str, int]]
+    checks: frozenset[Target] = frozenset()
+
+    @classmethod
+    def of(cls, service: FederatedService) -> Footprint:
+        """That of one Service."""
+        pairs = [(shard.member, address) for shard in service.shards for address in shard.addresses]
+        found = frozenset((member, a.address, min(a.ports, default=0)) for member, a in pairs)
+        return cls(found, frozenset(check for _, a in pairs if (check := _own_check(service, a))))
+
+
+class Footprints:
+    """The different footprints of Services; those of Services that have not changed are remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[FederatedService, Footprint]] = {}
+
+    def of(self, services: Iterable[FederatedService]) -> set[Footprint]:
+        """Of all these Services."""
+        known: dict[str, tuple[FederatedService, Footprint]] = {}
+        for service in services:
+            key = f"{service.namespace}/{service.name}"
+            before = self._known.get(key)
+            same = before is not None and before[0] is service
+            known[key] = before if before is not None and same else (service, Footprint.of(service))
+        self._known = known
+        return {footprint for _, footprint in known.values()}
+
+
+def targets(footprints: Iterable[Footprint]) -> dict[str, Target]:
+    """The distinct addresses with one TCP port in use there (the lowest), and own checks, by key."""
     ports: dict[str, int] = {}
     members: dict[str, set[str]] = {}
     own: dict[str, Target] = {}
-    for service in services:
-        for shard in service.shards:
-            for address in shard.addresses:
-                if not address.ports:
-                    continue
-                ports[address.address] = min((*address.ports, ports.get(address.address, 65536)))
-                members.setdefault(address.address, set()).add(shard.member)
-                if check := _own_check(service, address):
-                    own[check.key] = check
+    for footprint in footprints:
+        for member, address, port in footprint.addresses:
+            if port:
+                ports[address] = min(port, ports.get(address, port))
+                members.setdefault(address, set()).add(member)
+        own |= {check.key: check for check in footprint.checks}
     found = {a: Target(a, a, port, "", frozenset(members[a])) for a, port in ports.items()}
     more = {k: Target(k, t.address, t.port, t.path, frozenset(members[t.address])) for k, t in own.items()}
     return {**found, **more}
+
+
+def addresses_by_member(footprints: Iterable[Footprint]) -> dict[str, set[str]]:
+    """All addresses of shards, also those without a TCP port."""
+    found: dict[str, set[str]] = {}
+    for footprint in footprints:
+        for member, address, _ in footprint.addresses:
+            found.setdefault(member, set()).add(address)
+    return found
 
 
 def assigned(found: Iterable[Target], places: Collection[str]) -> dict[str, list[Target]]:

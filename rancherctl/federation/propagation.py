@@ -67,6 +67,20 @@ class HubView:
     pending: Mapping[str, PendingMap] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the wanted copies depend on; see ``wanted_copies``."""
+
+    services: Mapping[str, Federated]
+    namespaces: Mapping[str, Federated]
+    entries: Mapping[str, Mapping[ObjectId, PendingEntry]]
+    properties: Mapping[str, tuple[object, ...]]
+
+    def same_as(self, other: _Basis) -> bool:
+        same = self.services is other.services and self.namespaces is other.namespaces
+        return same and self.entries == other.entries and self.properties == other.properties
+
+
 class Propagation:
     """``reconcile`` plans and writes once. ``now``: RFC 3339, ``clock``: monotonic seconds."""
 
@@ -77,6 +91,8 @@ class Propagation:
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
         self._deleted_since: dict[ObjectId, float] = {}
         self._services, self._namespaces = StableSources(), StableSources()
+        self._basis: _Basis | None = None
+        self._wanted: Mapping[str, WantedCopies] = {}
         self._states = ServiceStates(settings.when_none)
         self._events = EventRecorder(api, clock=clock, now=now)
         self.services: Sequence[FederatedService] = ()
@@ -96,10 +112,7 @@ class Propagation:
         Returns the seconds until time alone asks for another call. ``dns``: by ``namespace/name``. ``named``:
         whether a deleted Service (by the same key) may go as far as its public names are concerned.
         """
-        entries = {name: found.entries for name, found in view.pending.items()}
-        settings = self._settings
-        services, namespaces = self._services.of(view.services), self._namespaces.of(view.namespaces)
-        wanted = wanted_copies(settings.name, settings.uid, services.values(), namespaces, members.values(), entries)
+        wanted = self._wanted_copies(view, members)
         for name, worker in workers.items():
             if name in wanted:
                 worker.want(wanted[name])
@@ -111,6 +124,18 @@ class Propagation:
         statuses, self.services = self._statuses(view, members, wanted, frozenset(withdrawn), dns or {})
         writes += statuses
         return self._write(writes)
+
+    def _wanted_copies(self, view: HubView, members: Mapping[str, Member]) -> Mapping[str, WantedCopies]:
+        """What each member is to have; nothing is computed while nothing that it depends on has changed."""
+        services, namespaces = self._services.of(view.services), self._namespaces.of(view.namespaces)
+        entries = {name: found.entries for name, found in view.pending.items()}
+        properties = {m.name: (m.labels, m.drained, m.leaving, m.leave, m.force) for m in members.values()}
+        basis = _Basis(services, namespaces, entries, properties)
+        if self._basis is None or not basis.same_as(self._basis):
+            names = self._settings.name, self._settings.uid
+            self._wanted = wanted_copies(*names, services.values(), namespaces, members.values(), entries)
+            self._basis = basis
+        return self._wanted
 
     # Finalizers and tombstones
 
@@ -213,9 +238,8 @@ class Propagation:
         return writes, [state.published for state in states.values() if state.published is not None]
 
     def _status(self, service: Federated, status: ServiceStatus) -> Write:
-        body = status_body(service, status, self._now())
-
         def act() -> object:
+            body = status_body(service, status, self._now())
             return self._api.apply(SERVICES, body, manager=FEDERATION_CONTROLLER, subresource="status")
 
         return Write(("status", service.id), service.meta.resource_version, act)

@@ -15,7 +15,7 @@ from rancherctl.federation.health import LEADER, Judge
 from rancherctl.federation.inventory import InventoryStore
 from rancherctl.federation.model import FederatedService, FederationSettings, Place, Verdict
 from rancherctl.federation.probe_results import ProbeLog, Result
-from rancherctl.federation.probe_targets import Target, assigned, period, targets
+from rancherctl.federation.probe_targets import Footprints, Target, addresses_by_member, assigned, period, targets
 from rancherctl.federation.prober import probe
 from rancherctl.federation.providers.base import DnsProvider
 from rancherctl.federation.publisher import DnsPublisher
@@ -66,6 +66,7 @@ class PublicDns:
         self._shown, self._parts = DnsState(), dict[str, DnsPart]()
         self._judge: Judge | None = None
         self._log = ProbeLog()
+        self._footprints = Footprints()
         self._targets: Mapping[str, Target] = {}
         self._assigned: Mapping[str, Sequence[Target]] = {}
         self._verdicts: Mapping[str, Verdict] = {}
@@ -96,10 +97,8 @@ class PublicDns:
         if asked == self._asked:
             return
         self._asked = asked
-        found: dict[str, set[str]] = {}
-        for service in services:
-            for shard in service.shards:
-                found.setdefault(shard.member, set()).update(a.address for a in shard.addresses)
+        footprints = self._footprints.of(services)
+        found = addresses_by_member(footprints)
         for member in left:
             found[member] = found.get(member, set()) | self._addresses.get(member, set())
         self._addresses = found
@@ -111,7 +110,7 @@ class PublicDns:
                 self.publisher.want(services, verdicts, places=listed, gone=gone, left=left, settled=settled)
 
         with self._lock:
-            self._targets = targets(services)
+            self._targets = targets(footprints)
             self._assigned = assigned(self._targets.values(), members)
             self._publish = publish
         publish()

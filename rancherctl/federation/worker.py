@@ -21,7 +21,18 @@ from rancherctl.federation.apis import MemberApi
 from rancherctl.federation.apply import PENDING, CopyWriter, other_manager
 from rancherctl.federation.member_view import MemberView
 from rancherctl.federation.objects import CopyView, ObjectId, SliceView, namespace_copy, service_copy, slice_view
-from rancherctl.federation.plan import CopyState, MemberPlan, Memo, State, Step, Verb, WantedCopies, plan
+from rancherctl.federation.plan import (
+    REFUSED,
+    CopyState,
+    MemberPlan,
+    Memo,
+    State,
+    Step,
+    Verb,
+    WantedCopies,
+    plan,
+    unfinished,
+)
 from rancherctl.federation.rate import TokenBucket
 from rancherctl.federation.topology import node_place
 from rancherctl.kube import client
@@ -245,7 +256,7 @@ class MemberWorker:
         except RancherctlError as error:
             self._backoffs.failed(_key(step), self._clock(), error)
             return error
-        if state.state in (State.FAILED, State.CONFLICT):
+        if state.state in REFUSED:
             log.warning("member %s: %s %s: %s", self.name, step.verb, step.id, state.why)
             self._backoffs.failed(_key(step), self._clock(), RancherctlError(state.why))
             self._failed[step.id] = (step.source.digest if step.source else "", state)
@@ -289,9 +300,9 @@ class MemberWorker:
             source = wanted.selected.get(object_id)
             if object_id in states and source is not None and source.digest == digest:
                 states[object_id] = state
-        for object_id in made.states:
-            namespace = states.get(object_id.in_namespace) if object_id.namespace else None
-            if namespace is not None and namespace.state in (State.CONFLICT, State.FAILED):
+        closed = {i.key: s for i, s in unfinished(states).items() if i.kind == "Namespace" and s.state in REFUSED}
+        for object_id in made.states if closed else ():
+            if (namespace := closed.get(object_id.namespace)) is not None:
                 states[object_id] = namespace
         shown = replace(made, states=states)
         if shown != self._plan:

@@ -9,7 +9,7 @@ import pytest
 
 from rancherctl.federation.health import LEADER, Judge
 from rancherctl.federation.probe_results import ProbeLog, Result, Seen, results_from_json, results_to_json
-from rancherctl.federation.probe_targets import Target, assigned, period, targets
+from rancherctl.federation.probe_targets import Footprint, Footprints, Target, assigned, period, targets
 from rancherctl.federation.vantage import VantagePoint, targets_from_json, targets_to_json
 from tests.fakes.dns_provider import service, shard
 
@@ -22,7 +22,7 @@ class _World:
 
     def __init__(self, *members: str) -> None:
         self.members = members or ("m1", "m2", "m3")
-        self.found = targets([service("web", *(shard(m, ADDRESSES[m]) for m in self.members))])
+        self.found = targets([Footprint.of(service("web", *(shard(m, ADDRESSES[m]) for m in self.members)))])
         self.judge = Judge()
         self.now = 1000.0
         self.cut: set[tuple[str, str]] = set()
@@ -107,7 +107,7 @@ def test_all_members_dead_at_once_are_held() -> None:
 
 def test_dead_addresses_without_a_living_member_are_held_with_their_names() -> None:
     """The leader and one report agree, but nothing shows that another member lives."""
-    judge, found = Judge(), targets([service("web", shard("m1", M1), shard("m2", M2))])
+    judge, found = Judge(), targets([Footprint.of(service("web", shard("m1", M1), shard("m2", M2)))])
     down = {M1: Result(Seen.DOWN, 5.0), M2: Result(Seen.DOWN, 5.0)}
     judge.feed(LEADER, down, 0.0)
     judge.feed("m1", {M2: down[M2]}, 0.0)
@@ -201,7 +201,7 @@ def test_a_new_leader_goes_on_with_what_was_withdrawn() -> None:
 def test_targets_are_addresses_with_their_lowest_port_and_own_checks() -> None:
     web = service("web", shard("m1", M1), health_check="http:/ready")
     dns = service("dns", shard("m1", M1), shard("m2", M2), health_check="tcp")
-    found = targets([web, dns])
+    found = targets(Footprints().of([web, dns]))
     assert set(found) == {M1, M2, f"{M1} http:80/ready", f"{M1} tcp:80", f"{M2} tcp:80"}
     assert found[f"{M1} http:80/ready"] == Target(f"{M1} http:80/ready", M1, 80, "/ready", frozenset({"m1"}))
 

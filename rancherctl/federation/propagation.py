@@ -182,11 +182,12 @@ class Propagation:
 
     @staticmethod
     def _waiting(source: Federated, members: Mapping[str, Member]) -> list[Member]:
-        """Members that may still have a copy of a deleted object."""
+        """Members that may still have, or get, a copy of a deleted object."""
         return [
             member
             for member in members.values()
             if not member.view.reachable
+            or not (member.leave or source.id in member.view.done)  # its worker does not know of the deletion yet
             or ((copy := member.view.copies.get(source.id)) is not None and copy.source_uid == source.meta.uid)
         ]
 

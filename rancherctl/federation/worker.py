@@ -54,6 +54,8 @@ REPAIRS: Final = 5
 REPAIR_SECONDS: Final = 600.0
 """A copy that was repaired so often in this time is left alone for as long: another program writes it, too."""
 RESYNC_SECONDS: Final = 60.0
+CREATED_SECONDS: Final = 20.0
+"""So long a copy that was created may be there and not be seen: longer than a request's limit, and than a new list."""
 SERVICES, NAMESPACES, SLICES, NODES = "services", "namespaces", "endpointslices", "nodes"
 
 
@@ -98,6 +100,8 @@ class MemberWorker:
         self._failed: dict[ObjectId, tuple[str, CopyState]] = {}
         self._repaired: dict[ObjectId, deque[float]] = {}
         self._in_sync: set[ObjectId] = set()
+        self._created: dict[ObjectId, float] = {}
+        """When copies were sent that were not deleted since."""
         self._plan, self._trouble = MemberPlan(), ""
         self._memo: Memo = {}
         self._first_epoch: int | None = None
@@ -184,8 +188,8 @@ class MemberWorker:
         with self._lock:
             wanted, urgent = self._wanted, frozenset(self._urgent)
         copies, first = self._copies(snapshot), self._first_look(snapshot)
-        made = plan(wanted, copies, first_look=first, memo=self._memo)
         now = self._clock()
+        made = self._certain(plan(wanted, copies, first_look=first, memo=self._memo), now)
         steps = [step for step in made.steps if self._open(step, now)] if self._leading() else []
         steps.sort(key=lambda step: (step.id.kind != "Namespace", step.id not in urgent))
         batch = steps[:BATCH]
@@ -205,8 +209,19 @@ class MemberWorker:
         self._backoff.reset()
         if len(steps) > len(batch):
             return 0.0
-        wake = self._backoffs.wake(now)
-        return RESYNC_SECONDS if wake is None else min(RESYNC_SECONDS, wake)
+        waits = [self._created[i] + CREATED_SECONDS - now for i in wanted.tombstones if i in self._created]
+        if (wake := self._backoffs.wake(now)) is not None:
+            waits.append(wake)
+        return min([RESYNC_SECONDS, *waits])
+
+    def _certain(self, made: MemberPlan, now: float) -> MemberPlan:
+        """A deleted object is not done while a copy of it may be there unseen: later nothing would remove that copy.
+
+        An answer that did not come, a watch that is late, and a list that is older than what the watch has shown.
+        """
+        self._created = {i: sent for i, sent in self._created.items() if now - sent < CREATED_SECONDS}
+        uncertain = made.done & self._created.keys()
+        return replace(made, done=made.done - uncertain) if uncertain else made
 
     def _first_look(self, snapshot: Snapshot) -> bool:
         """Deletes need a second full list after the first plan as leader."""
@@ -247,6 +262,8 @@ class MemberWorker:
         if (pause := self._bucket.take()) and self._worker.stopping.wait(pause):
             return None
         version = step.copy.resource_version if step.copy else "absent"
+        if step.verb is Verb.CREATE:
+            self._created[step.id] = self._clock()
         try:
             state = self._writer.run(step)
         except ConflictError as error:
@@ -258,10 +275,14 @@ class MemberWorker:
             return error
         if state.state in REFUSED:
             log.warning("member %s: %s %s: %s", self.name, step.verb, step.id, state.why)
+            if step.verb is Verb.CREATE:
+                del self._created[step.id]
             self._backoffs.failed(_key(step), self._clock(), RancherctlError(state.why))
             self._failed[step.id] = (step.source.digest if step.source else "", state)
         else:
             self._backoffs.done(_key(step), self._clock(), version)
+            if step.verb in (Verb.DELETE, Verb.RELEASE):
+                self._created.pop(step.id, None)
             self._failed.pop(step.id, None)
         return None
 

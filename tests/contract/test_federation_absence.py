@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from rancherctl.federation import worker
+from rancherctl.federation.objects import ObjectId
+from rancherctl.kube import client
 from tests.fakes.federation_site import FederationSite, settled, writes
-from tests.fakes.kube import Fault, Handler
+from tests.fakes.kube import FakeApi, Fault, Handler
 
 SERVICES = [f"s{number}" for number in range(6)]
 Answer = Callable[[Handler], bool]
@@ -25,14 +28,14 @@ def site() -> Iterator[FederationSite]:
         yield found
 
 
-def shortened(site: FederationSite, count: int) -> Fault:
-    """Lists of Services in the federation's API end after ``count`` objects, as if there were no more."""
+def shortened(api: FakeApi, count: int) -> Fault:
+    """Lists of Services end after ``count`` objects, as if there were no more."""
 
     def wanted(verb: str, path: str, query: dict[str, str]) -> bool:
         return verb == "GET" and path == "/api/v1/services" and "watch" not in query
 
     def act(handler: Handler) -> bool:
-        store = site.api.store
+        store = api.store
         with store.changed:
             found = [o for (kind, _, _), o in sorted(store.objects.items()) if kind == "/api/v1/services"]
             version = str(store.version)
@@ -50,7 +53,7 @@ def test_a_list_that_lacks_services_deletes_no_copy_and_no_name(site: Federation
         site.wait("published", lambda: site.zone() == PUBLISHED)
         site.wait("statuses", site.reported)  # a later write would show the Service again
         before = {name: writes(api) for name, api in site.members.items()}
-        site.api.faults.append(shortened(site, count))
+        site.api.faults.append(shortened(site.api, count))
         epoch = process.cache.snapshot().table("services").epoch
         process.cache.relist(("services",))
         known = lambda s: s.table("services").epoch > epoch and len(s.table("services").items) == count
@@ -73,6 +76,29 @@ def test_a_list_that_lacks_services_deletes_no_copy_and_no_name(site: Federation
         process.cache.relist(("services",))
         site.wait("in sync again", lambda: settled(process) and not process.names.publisher.state().orphans)
         assert {name: writes(api) for name, api in site.members.items()} == before
+
+
+def test_a_deletion_waits_for_a_copy_that_was_created_and_is_not_listed(
+    site: FederationSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its finalizer would go, and nothing would ever remove the copy: absence from one list proves nothing."""
+    monkeypatch.setattr(worker, "CREATED_SECONDS", 600.0)
+    first = ObjectId("Service", f"default/{SERVICES[0]}")
+    with site.process() as process:
+        site.wait("in sync", lambda: settled(process) and site.zone() == PUBLISHED)
+        site.wait("statuses", site.reported)
+        there, m1 = process.hub.links["m1"].worker, site.members["m1"]
+        m1.faults.append(shortened(m1, 0))
+        there._cache.relist(("services",))
+        site.wait("an older list", lambda: first not in there.view().copies)
+        process.client.delete(client.SERVICES, SERVICES[0], namespace="default")
+        site.wait("the worker knows", lambda: first in there._wanted.tombstones)
+        site.wait("the other copy", lambda: SERVICES[0] not in site.copies("m2"))
+        m1.faults.clear()
+        there._cache.relist(("services",))
+        for name in site.members:
+            site.wait("no copy", lambda name=name: site.copies(name) == SERVICES[1:])
+        site.wait("gone", lambda: first.key not in process.cache.snapshot().table("services").items)
 
 
 def test_a_page_that_does_not_come_is_not_the_end_of_the_list(site: FederationSite) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -120,6 +121,16 @@ class FederationSite:
         for name in names:
             found = {"type": "LoadBalancer", "ports": [{"port": 80, "targetPort": 8080, "protocol": "TCP"}], **spec}
             self.api.store.put(SERVICES, "default", {"metadata": {"name": name}, "spec": found})
+
+    def stored(self, name: str) -> Json:
+        """A Service of the federation."""
+        return copy.deepcopy(self.api.store.get(SERVICES, "default", name))
+
+    def delete(self, name: str) -> None:
+        """Mark a federated Service as deleted, as an API server does while it has finalizers. It stays even after."""
+        obj = self.stored(name)
+        obj["metadata"]["deletionTimestamp"] = "2026-11-29T01:00:00Z"
+        self.api.store.update(SERVICES, "default", name, obj)
 
     def copies(self, member: str) -> list[str]:
         """Names of the Services of a member."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from rancherctl.contract import COPIES_FINALIZER, FEDERATION_CONTROLLER
@@ -23,6 +23,7 @@ from rancherctl.federation.plan import WantedCopies
 from rancherctl.federation.service_states import ServiceStates
 from rancherctl.federation.shards import Member
 from rancherctl.federation.status import DnsPart, ServiceStatus, status_body
+from rancherctl.federation.vanished import VanishedObjects
 from rancherctl.federation.wanted import StableSources, unguarded, wanted_copies
 from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import CONFIGMAPS, SERVICES, AlreadyExistsError, Json
@@ -93,6 +94,7 @@ class Propagation:
         self._services, self._namespaces = StableSources(), StableSources()
         self._basis: _Basis | None = None
         self._wanted: Mapping[str, WantedCopies] = {}
+        self._vanished = VanishedObjects(api, clock)
         self._states = ServiceStates(settings.when_none)
         self._events = EventRecorder(api, clock=clock, now=now)
         self.services: Sequence[FederatedService] = ()
@@ -112,14 +114,13 @@ class Propagation:
         Returns the seconds until time alone asks for another call. ``dns``: by ``namespace/name``. ``named``:
         whether a deleted Service (by the same key) may go as far as its public names are concerned.
         """
+        self._vanished.look(view.services, view.namespaces)
         wanted = self._wanted_copies(view, members)
         for name, worker in workers.items():
             if name in wanted:
                 worker.want(wanted[name])
-        writes = [
-            self._metadata(source, {"finalizers": [*source.finalizers, COPIES_FINALIZER]})
-            for source in unguarded(view.services.values(), view.namespaces, members.values())
-        ]
+        sources = unguarded(view.services.values(), view.namespaces, members.values())
+        writes = [self._guard(source) for source in sources]
         writes += self._deletions(view, members, named)
         statuses, self.services = self._statuses(view, members, wanted, frozenset(withdrawn), dns or {})
         writes += statuses
@@ -128,7 +129,8 @@ class Propagation:
     def _wanted_copies(self, view: HubView, members: Mapping[str, Member]) -> Mapping[str, WantedCopies]:
         """What each member is to have; nothing is computed while nothing that it depends on has changed."""
         services, namespaces = self._services.of(view.services), self._namespaces.of(view.namespaces)
-        entries = {name: found.entries for name, found in view.pending.items()}
+        vanished, stored = self._vanished.entries(), view.pending
+        entries = {name: {**vanished, **(stored[name].entries if name in stored else {})} for name in members}
         properties = {m.name: (m.labels, m.drained, m.leaving, m.leave, m.force) for m in members.values()}
         basis = _Basis(services, namespaces, entries, properties)
         if self._basis is None or not basis.same_as(self._basis):
@@ -148,6 +150,16 @@ class Propagation:
             meta.resource_version,
             lambda: self._api.patch(source.id.resource, meta.name, body, namespace=meta.namespace),
         )
+
+    def _guard(self, source: Federated) -> Write:
+        """Write the finalizer that lets copies be removed."""
+        write = self._metadata(source, {"finalizers": [*source.finalizers, COPIES_FINALIZER]})
+
+        def act() -> object:
+            self._vanished.guarded(source)  # also if the answer does not come
+            return write.act()
+
+        return replace(write, act=act)
 
     def _deletions(self, view: HubView, members: Mapping[str, Member], named: Callable[[str], bool]) -> list[Write]:
         now, writes = self._clock(), list[Write]()

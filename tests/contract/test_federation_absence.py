@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from rancherctl.contract import COPIES_FINALIZER
-from rancherctl.federation import worker
+from rancherctl.federation import vanished, worker
 from rancherctl.federation.objects import ObjectId
+from rancherctl.kube import client
 from tests.fakes.federation_site import FederationSite, settled, writes
 from tests.fakes.kube import FakeApi, Fault, Handler
 
@@ -104,6 +105,25 @@ def test_a_deletion_waits_for_a_copy_that_was_created_and_is_not_listed(
         there._cache.relist(("services",))
         site.wait("no copy", lambda: SERVICES[0] not in site.copies("m1"))
         site.wait("released", lambda: not finalizers())
+
+
+@pytest.mark.parametrize("young", [True, False])
+def test_an_object_that_goes_while_it_gets_its_finalizer_leaves_no_copy(
+    site: FederationSite, monkeypatch: pytest.MonkeyPatch, young: bool
+) -> None:
+    """Like an API server that had begun to delete, the fake deletes in spite of a finalizer. Old copies are orphans."""
+    with site.process() as process:
+        site.wait("in sync", lambda: settled(process))
+        if not young:
+            monkeypatch.setattr(vanished, "YOUNG_SECONDS", 0.0)
+        process.client.delete(client.SERVICES, SERVICES[0], namespace="default")
+        first = ObjectId("Service", f"default/{SERVICES[0]}")
+        workers = [link.worker for link in process.hub.links.values()]
+        if young:
+            site.wait("no copy", lambda: all(site.copies(name) == SERVICES[1:] for name in site.members))
+        else:
+            site.wait("orphans", lambda: all(first in worker.view().orphans for worker in workers))
+            assert all(site.copies(name) == SERVICES for name in site.members)
 
 
 def test_a_page_that_does_not_come_is_not_the_end_of_the_list(site: FederationSite) -> None:

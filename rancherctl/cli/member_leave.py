@@ -41,6 +41,8 @@ def leave_member(run: CommandRun, federation: str, member: str, services: str, t
             if not found.meta.deleting:
                 leaving.begin(hub, member, services)
             leaving.wait(hub, member, timeout, emit)
+        else:
+            leaving.clear_copies(hub, client, federation, services)
         leaving.forget(hub, member)
         leaving.clear(hub, client, federation, emit)
         leaving.wait_gone(client, federation, NAMESPACE_SECONDS)

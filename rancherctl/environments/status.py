@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, REPORT_PREFIX
+from rancherctl import visits
+from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, FEDERATION_NAMESPACE_PREFIX, REPORT_PREFIX
 from rancherctl.environments import services_default
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
@@ -32,7 +34,7 @@ from rancherctl.errors import AuthError, NotFoundError, RancherctlError, Unreach
 from rancherctl.events import busy
 from rancherctl.hosts.facts import HostFacts, gather_facts
 from rancherctl.hosts.model import Host, Unit, key
-from rancherctl.kube.client import CONFIGMAPS, LEASES, Json
+from rancherctl.kube.client import CONFIGMAPS, LEASES, NAMESPACES, Json, KubeClient
 from rancherctl.kube.objects import Node
 from rancherctl.kube.rest import RestClient
 from rancherctl.pod_paths.explain import PathProblem, explain, remedies, unknowns
@@ -51,6 +53,8 @@ class _ApiStatus:
     leader: str = ""
     applied: str = ""
     alarms: tuple[str, ...] = ()
+    federations: Mapping[str, str] = field(default_factory=dict)
+    """Federation → when its process was here last, as it has noted it."""
 
 
 def status(environment: Environment, context: Context, *, check: bool = False) -> EnvironmentStatus:
@@ -92,6 +96,9 @@ def status(environment: Environment, context: Context, *, check: bool = False) -
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
     notes += unknown
     notes += [f"controller alarm: {line}" for line in api.alarms]
+    now = time.time()
+    seen = (visits.stale(environment.name, name, note, now) for name, note in api.federations.items())
+    notes += [line for line in seen if line]
     differences = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
     return EnvironmentStatus(
         environment.name,
@@ -151,11 +158,27 @@ def _read_api(run: EnvironmentRun) -> _ApiStatus:
             _leader(client),
             _time(maps.get(RECORD)),
             alarms(maps.get("roster")),
+            federation_visits(client),
         )
     except UnreachableError as error:
         return _ApiStatus(error.why or str(error))
     except RancherctlError as error:
         return _ApiStatus(str(error))
+
+
+def federation_visits(client: KubeClient) -> dict[str, str]:
+    """When each federation that has accounts here was here last, as its process has noted it; "" without a note."""
+    found: dict[str, str] = {}
+    for space in client.list(NAMESPACES).items:
+        name, meta = str(space["metadata"]["name"]), space["metadata"]
+        if not name.startswith(FEDERATION_NAMESPACE_PREFIX) or meta.get("deletionTimestamp"):
+            continue
+        try:
+            data = client.get(CONFIGMAPS, visits.NOTE, namespace=name).get("data") or {}
+        except NotFoundError:
+            data = {}
+        found[name.removeprefix(FEDERATION_NAMESPACE_PREFIX)] = str(data.get(visits.KEY, ""))
+    return found
 
 
 def alarms(roster: Json | None) -> tuple[str, ...]:

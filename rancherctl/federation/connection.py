@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rancherctl import bound_tokens
+from rancherctl import bound_tokens, visits
 from rancherctl.bound_tokens import Token
 from rancherctl.contract import FEDERATION_CONTROLLER
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import Cluster, Connection
 from rancherctl.kube.backoff import describe
-from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, UnauthorizedError
+from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, Json, UnauthorizedError
 from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
 from rancherctl.worker import Worker
@@ -85,6 +85,7 @@ class MemberConnection:
         self._state = state or Connection(uid=str(member.status.get("uid", "")))
         self._verified = False
         self._unanswered = 0
+        self._noted: float | None = None
         self._worker = Worker(f"connection to {member.meta.name}", self._check, retry=self._failed)
 
     @property
@@ -144,6 +145,7 @@ class MemberConnection:
         if same:
             self._renew()
             self._refresh_trust()
+            self._note_visit()
         return CHECK_SECONDS
 
     def _version(self) -> str:
@@ -175,6 +177,32 @@ class MemberConnection:
         pem = str((found.get("data") or {}).get("ca.crt", "")).strip().encode()
         if pem and pem not in self.member.ca:
             self._trust(pem + b"\n" + self.member.ca)
+
+    def _note_visit(self) -> None:
+        """Leave the time in the member, so that its own status shows a federation that no longer comes."""
+        if self._noted is not None and self._clock() - self._noted < visits.NOTE_SECONDS:
+            return
+        namespace, now = tokens.member_namespace(self._federation), self._now()
+        data = {visits.KEY: visits.text(now)}
+        try:
+            before = self._visit(namespace)
+            if before is None:
+                note: Json = {"metadata": {"name": visits.NOTE}, "data": data}
+                self.api.create(CONFIGMAPS, note, namespace=namespace, timeout=TIMEOUT)
+            elif abs(now - (visits.seconds(before) or 0.0)) >= visits.NOTE_SECONDS:
+                self.api.patch(CONFIGMAPS, visits.NOTE, {"data": data}, namespace=namespace, timeout=TIMEOUT)
+        except RancherctlError as error:
+            log.info("the visit to member %s was not noted: %s", self.member.meta.name, describe(error))
+            return
+        self._noted = self._clock()
+
+    def _visit(self, namespace: str) -> str | None:
+        """When the federation was there last, as the member has it; None without a note."""
+        try:
+            stored = self.api.get(CONFIGMAPS, visits.NOTE, namespace=namespace, timeout=TIMEOUT)
+        except NotFoundError:
+            return None
+        return str((stored.get("data") or {}).get(visits.KEY, ""))
 
     def _failed(self, error: Exception) -> float:
         # After an outage the identity is checked again before the next write.

@@ -37,7 +37,8 @@ class DnsState:
     ``read``: the zone was read since this process leads. ``problem`` and ``hint``: why the wish is not in the zone yet
     (one line each), "" if it is. ``pending``: number of names that still differ from the wish. ``present``: objects
     with names in the zone. ``tombstones``: objects whose names go as soon as the provider allows it. ``epoch`` is 0
-    before the zone marker was written. ``serial``: of the last read, None if the provider has none.
+    before the zone marker was written. ``serial``: of the last read, None if the provider has none. ``released``: all
+    names and the zone marker were deleted, because the federation is removed.
     """
 
     services: Mapping[str, ServiceDns] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class DnsState:
     present: frozenset[str] = frozenset()
     tombstones: frozenset[str] = frozenset()
     names: tuple[PublishedName, ...] = ()
+    released: bool = False
 
     def settled(self, key: str) -> bool:
         """Whether the object may go: the zone has none of its names, or its tombstone is saved."""

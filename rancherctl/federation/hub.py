@@ -27,7 +27,7 @@ from rancherctl.federation.public_names import Names
 from rancherctl.federation.shards import Member
 from rancherctl.federation.topology import topology
 from rancherctl.federation.wanted import unpublished
-from rancherctl.federation.zone_report import ADOPT, FORCE, REQUESTS
+from rancherctl.federation.zone_report import ADOPT, FORCE, RELEASE, REQUESTS
 from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.role_spec import ControllerSpec
@@ -122,7 +122,7 @@ class Hub:
             members=[name for name, member in members.items() if not member.leaving],
             settled=all(m.view.known or links[n].connection.state.error for n, m in members.items()),
         )
-        self._requests(snapshot, names)
+        self._requests(snapshot, names, alone=not found)
         for name, member in sorted(members.items()):
             links[name].vantage.want(names.targets(name))
             links[name].synced = found[name].sync
@@ -134,8 +134,8 @@ class Hub:
                 wait = 1.0 if wait is None else min(wait, 1.0)
         return wait
 
-    def _requests(self, snapshot: Snapshot, names: Names) -> None:
-        """Carry out what command lines ask for in the ConfigMap REQUESTS, once."""
+    def _requests(self, snapshot: Snapshot, names: Names, *, alone: bool) -> None:
+        """Carry out what command lines ask for in the ConfigMap REQUESTS, once. ``alone``: without members."""
         stored = snapshot.table(hub_tables.PENDING.name).items.get(f"{FEDERATION_CONTROLLER}/{REQUESTS}")
         if stored is None or not stored.data:
             return
@@ -145,6 +145,9 @@ class Hub:
         if FORCE in stored.data.values():
             log.info("deleting the names that belong to nothing, as requested")
             names.force()
+        if RELEASE in stored.data.values() and alone:
+            log.info("deleting all names and the zone marker, as requested")
+            names.release()
         done = {"metadata": {"resourceVersion": stored.meta.resource_version}, "data": dict.fromkeys(stored.data)}
         self._api.patch(CONFIGMAPS, REQUESTS, done, namespace=FEDERATION_CONTROLLER)
 

@@ -63,6 +63,11 @@ class KeptInventory:
         if left != self.content:
             self._save(left)
 
+    def clear(self) -> None:
+        """Forget everything: the zone has nothing of the federation."""
+        if self.content != Inventory():
+            self._save(Inventory())
+
     def _save(self, inventory: Inventory) -> None:
         self._store.save(inventory)
         self._content = inventory

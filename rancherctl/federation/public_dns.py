@@ -201,6 +201,10 @@ class PublicDns:
         """Delete, once, the names of objects that the federation no longer has."""
         self.publisher.force()
 
+    def release(self) -> None:
+        """Delete all names and the zone marker: the federation is removed."""
+        self.publisher.release()
+
     def _write_report(self) -> None:
         """Store what command lines show, if it has changed."""
         text = to_json(self._settings.zone, self.publisher.state())

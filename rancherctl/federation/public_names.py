@@ -48,6 +48,9 @@ class Names(Protocol):
     def force(self) -> None:
         """Delete, once, the names of objects that the federation no longer has."""
 
+    def release(self) -> None:
+        """Delete all names and the zone marker, because the federation is removed."""
+
     def settled(self, key: str, /) -> bool:
         """Whether a deleted Service may go: no name is left, or its tombstone is saved."""
 
@@ -94,6 +97,9 @@ class NoNames:
         """No name is wanted."""
 
     def force(self) -> None:
+        """There are no names."""
+
+    def release(self) -> None:
         """There are no names."""
 
     def settled(self, _key: str, /) -> bool:

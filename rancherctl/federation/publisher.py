@@ -50,6 +50,7 @@ class DnsPublisher:
         self._wish: Wish | None = None
         self._adopt: set[str] = set()
         self._force = False
+        self._release = False
         self._state = DnsState()
         self._keeper = ZoneKeeper(
             settings, provider, gate=gate, store=store, report=self._set, clock=clock, choose=choose
@@ -103,6 +104,15 @@ class DnsPublisher:
             self._force = True
         self._worker.wake()
 
+    def release(self) -> None:
+        """Delete all names of this federation and its zone marker; nothing is written until a Service has shards again.
+
+        For a federation that is removed: its members have left.
+        """
+        with self._lock:
+            self._release = True
+        self._worker.wake()
+
     def state(self) -> DnsState:
         """What is known now; an immutable value."""
         with self._lock:
@@ -119,12 +129,18 @@ class DnsPublisher:
     def step(self) -> float | None:
         """Bring the zone to the wish once. Returns the seconds until the next call, None without a wish."""
         with self._lock:
-            wish, adopt, force = self._wish, frozenset(self._adopt), self._force
+            wish, adopt, force, release = self._wish, frozenset(self._adopt), self._force, self._release
         if wish is None:
             return None
+        if self._state.released and not wish.has_shards():
+            return None
         self._gate()
+        following: float | None = None
         try:
-            following = self._keeper.update(wish, adopt, force=force)
+            if release and not wish.has_shards():
+                self._keeper.give_up(wish)
+            else:
+                following = self._keeper.update(wish, adopt, force=force)
         except RancherctlError as error:
             self._set(replace(self._state, problem=str(error), hint=error.hint, tombstones=self._keeper.tombstones))
             self._keeper.failed(error)
@@ -133,6 +149,7 @@ class DnsPublisher:
         with self._lock:
             self._adopt -= adopt
             self._force = self._force and not force
+            self._release = self._release and not release
         return following
 
     def _set(self, state: DnsState) -> None:

@@ -26,6 +26,10 @@ class Wish:
         """The objects that are there and stay."""
         return frozenset(object_of(service.key) for service in self.services) - self.gone
 
+    def has_shards(self) -> bool:
+        """Whether any member has a part of any Service."""
+        return any(service.shards for service in self.services)
+
 
 class WishMemory:
     """Remembers which member had an address, since when a Service has no shard, and what the last wish became."""

@@ -74,8 +74,27 @@ class ZoneKeeper:
         self._observe(wish)
         return self._publish(wish, adopt, force=force)
 
+    def give_up(self, wish: Wish) -> None:
+        """Delete what this federation has in the zone, the zone marker last. ``wish``: which names it may have."""
+        self._observe(wish)
+        assert self._zone is not None
+        plan = zone_plan(self._zone.view(), Desired({}, {}), self._owner, force=True)
+        if plan.changes and (failed := self._apply(plan)):
+            self._zone = None
+            raise _failure(self._settings.zone, failed)
+        self._gate()
+        result = self._provider.claim(self._fence_name, self._zone.epoch, "")
+        self._zone = None
+        if result.outcome is not Outcome.DONE:
+            what = f"the marker of zone {self._settings.zone} could not be removed"
+            raise PublishError(what, why=result.why, hint=result.hint)
+        self._fence = None
+        self._inventory.clear()
+        self._report(DnsState(read=True, released=True))
+        log.info("removed all names and the marker from zone %s", self._settings.zone)
+
     def failed(self, error: RancherctlError) -> None:
-        """``update`` ended with this error: forget what may not be so any more."""
+        """The last call ended with this error: forget what may not be so any more."""
         if isinstance(error, ConflictError):
             self._inventory.drop()
         elif not isinstance(error, PublishError):
@@ -155,14 +174,7 @@ class ZoneKeeper:
                 break
             if not self._provider.capabilities.lists:
                 self._inventory.remember(plan)
-            self._gate()
-            assert self._fence is not None
-            results = self._provider.apply(plan.changes.changes, self._fence)
-            if retyped := self._zone.take(plan.changes.changes, results):
-                seen = self._provider.look(retyped)
-                for name in retyped:
-                    self._zone.put(name, seen.get(name))
-            failed = {name: r for name, r in results.items() if r.outcome is not Outcome.DONE}
+            failed = self._apply(plan)
             plan = self._plan(found, gone, adopt, wish, force=force)
         if not failed:
             self._inventory.clean(self._zone)
@@ -181,6 +193,18 @@ class ZoneKeeper:
             )
         wait = self._audit_at - self._clock()
         return max(0.0, wait if found.next is None else min(wait, found.next - self._clock()))
+
+    def _apply(self, plan: ZonePlan) -> dict[str, Result]:
+        """Carry out a plan; returns what was not done."""
+        assert self._zone is not None
+        assert self._fence is not None
+        self._gate()
+        results = self._provider.apply(plan.changes.changes, self._fence)
+        if retyped := self._zone.take(plan.changes.changes, results):
+            seen = self._provider.look(retyped)
+            for name in retyped:
+                self._zone.put(name, seen.get(name))
+        return {name: r for name, r in results.items() if r.outcome is not Outcome.DONE}
 
     def _plan(
         self, found: Desired, gone: frozenset[str], adopt: frozenset[str], wish: Wish, *, force: bool

@@ -13,16 +13,20 @@ from rancherctl.federation.zone_plan import Finding
 REPORT: Final = "dns-state"
 """The ConfigMap with the report."""
 REQUESTS: Final = "dns-requests"
-"""The ConfigMap in which command lines ask for something: name → ADOPT, zone → FORCE."""
+"""The ConfigMap in which command lines ask for something: name → ADOPT, zone → FORCE or RELEASE."""
 ADOPT: Final = "adopt"
 FORCE: Final = "delete-orphans"
+RELEASE: Final = "delete-everything"
 MAX_NAMES: Final = 4000
 """More names do not fit into a ConfigMap."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
-    """``names``: at most MAX_NAMES of ``total``. ``problem``: why the zone is not as wanted, "" if it is."""
+    """``names``: at most MAX_NAMES of ``total``. ``problem``: why the zone is not as wanted, "" if it is.
+
+    ``released``: nothing of this federation is in the zone any more, on request.
+    """
 
     zone: str
     names: tuple[PublishedName, ...] = ()
@@ -35,6 +39,7 @@ class ZoneReport:
     hint: str = ""
     serial: int | None = None
     epoch: int = 0
+    released: bool = False
 
 
 def to_json(zone: str, state: DnsState) -> str:
@@ -52,6 +57,7 @@ def to_json(zone: str, state: DnsState) -> str:
             "hint": state.hint,
             "serial": state.serial,
             "epoch": state.epoch,
+            "released": state.released,
         },
         separators=(",", ":"),
     )
@@ -73,6 +79,7 @@ def from_json(text: str) -> ZoneReport:
             str(content["hint"]),
             None if content["serial"] is None else int(content["serial"]),
             int(content["epoch"]),
+            bool(content.get("released")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a report of a public zone: {error!r}") from error

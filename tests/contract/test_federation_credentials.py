@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl import visits
 from rancherctl.federation.cluster import MemberStatus, cluster, conditions
 from rancherctl.federation.conditions import Condition
 from rancherctl.federation.connection import Credential, MemberConnection
@@ -117,6 +118,28 @@ def test_a_renewal_that_is_refused_is_said_in_time_and_stops_nothing(api: Member
         link.until(lambda: any("/renewer/token" in path for _, path in api.requests))
         create(link, "web")
         assert link.condition("Ready").status == "True"
+
+
+def test_a_visit_is_noted_in_the_member_and_not_at_each_check(api: MemberApi) -> None:
+    """Case 38: by this note a member that was lost can tell since when its federation does not come."""
+    key = ("/api/v1/configmaps", "rancherctl-federation-acme", visits.NOTE)
+
+    def note() -> Any:
+        with api.store.changed:
+            return api.store.objects.get(key)
+
+    with linked(api, 0) as link:
+        link.until(note)
+    first = note()
+    assert visits.stale("m1", "acme", first["data"][visits.KEY], time.time()) == ""
+    with linked(api, 0) as link:  # another leader
+        asked = sum(visits.NOTE in path for _, path in api.requests)
+        link.until(lambda: sum(visits.NOTE in path for _, path in api.requests) > asked)
+        link.until(lambda: link.condition("Ready").status == "True")
+        assert note() == first
+    api.store.put(key[0], key[1], {**first, "data": {visits.KEY: visits.text(0)}}, kind="MODIFIED")
+    with linked(api, 0) as link:
+        link.until(lambda: note()["data"][visits.KEY] >= first["data"][visits.KEY])
 
 
 def test_a_new_certificate_authority_is_trusted_beside_the_old_one(api: MemberApi) -> None:

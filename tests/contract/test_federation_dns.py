@@ -170,6 +170,14 @@ def test_the_zone_marker_is_claimed_once(site: Site) -> None:
     assert site.provider.read(FENCE_NAME, ()).epoch == (TWO,)
 
 
+def test_the_zone_marker_is_removed_by_its_writer(site: Site) -> None:
+    """Case 57."""
+    _claimed(site)
+    assert site.provider.claim(FENCE_NAME, (TWO,), "").outcome is Outcome.REFUSED
+    assert site.provider.claim(FENCE_NAME, (ONE,), "").outcome is Outcome.DONE
+    assert site.provider.read(FENCE_NAME, ()).epoch == ()
+
+
 def test_a_write_with_an_old_epoch_is_refused(site: Site) -> None:
     """Case 54: the old leader was frozen after its last check, right before its update."""
     old = _claimed(site)

@@ -380,6 +380,8 @@ def test_a_member_that_is_lost_leaves_by_force(sites: Sites) -> None:
     assert "rancherctl-federation-acme" in "".join(leave.left_behind("acme", ()))
     assert OWN in sites.everything("m2")
     leave.clear(sites.hub, sites.clients["m2"], "acme")
+    kept = sites.clients["m2"].get(NAMESPACES, OWN)["metadata"]["annotations"]
+    assert kept[FEDERATION_UID_ANNOTATION] == join.uid(sites.hub), "or the next join takes it for another federation's"
     leave.clear(sites.hub, sites.clients["m2"], "acme")  # it can be repeated
     _end_namespace(sites.clients["m2"])
 

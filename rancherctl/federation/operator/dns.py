@@ -13,10 +13,10 @@ from rancherctl.federation.providers import transfer
 from rancherctl.federation.providers.exchange import Exchange
 from rancherctl.federation.providers.faults import Server
 from rancherctl.federation.vantage import KEY
-from rancherctl.federation.zone_report import ADOPT, FORCE, REPORT, REQUESTS, ZoneReport, from_json
+from rancherctl.federation.zone_report import ADOPT, FORCE, RELEASE, REPORT, REQUESTS, ZoneReport, from_json
 from rancherctl.kube.client import CONFIGMAPS, KubeClient
 from rancherctl.polling import poll_until
-from rancherctl.text import did_you_mean
+from rancherctl.text import did_you_mean, plural
 
 ASKED: Final = 200
 """Names that each name server is asked for by ``verify``."""
@@ -87,6 +87,32 @@ def delete_orphans(client: KubeClient, *, timeout: float = 30.0) -> tuple[str, .
                 f"the names were not deleted within {timeout:g} s", hint="see: rancherctl federation dns diff"
             )
     return orphans
+
+
+def release(client: KubeClient, *, timeout: float = 60.0) -> tuple[str, ...]:
+    """Let a federation without members delete all its names and its zone marker; waits until it has.
+
+    Returns the names that were there. A federation that has not reported on a zone has none (provider none).
+    """
+    try:
+        report = read(client)
+    except NotFoundError:
+        return ()
+    _request(client, report.zone, RELEASE)
+    last = report
+
+    def released() -> bool:
+        nonlocal last
+        last = read(client)
+        return last.released
+
+    if not poll_until(released, timeout):
+        raise TimeoutExceededError(
+            f"{plural(last.total, 'name')} of zone {last.zone} and its marker were not deleted within {timeout:g} s",
+            why=last.problem,
+            hint=last.hint or "see: rancherctl federation dns diff",
+        )
+    return tuple(name.name for name in report.names)
 
 
 def _request(client: KubeClient, name: str, what: str) -> None:

@@ -9,14 +9,18 @@ from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERAT
 from rancherctl.errors import ConflictError, NotFoundError, TimeoutExceededError
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.federation import tokens
+from rancherctl.federation.apply import CopyWriter
 from rancherctl.federation.cluster import CLUSTERS, LEAVE_ANNOTATION, cluster
+from rancherctl.federation.objects import namespace_copy, service_copy
 from rancherctl.federation.operator import member_objects
 from rancherctl.federation.operator.join import secret_name, uid
 from rancherctl.federation.operator.overview import problems
 from rancherctl.federation.pending import PENDING_PREFIX
+from rancherctl.federation.plan import WantedCopies, plan
 from rancherctl.kube import apply as kube
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json, KubeClient, Resource
 from rancherctl.kube.kinds import Kinds
+from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
 from rancherctl.text import and_more, plural
 
@@ -91,7 +95,7 @@ def clear(hub: KubeClient, member: KubeClient, federation: str, emit: Emit = ign
         emit(Event(PHASE, "the session was gone already", federation, "progress"))
     inventory = member_objects.inventory(federation)
     # The namespace goes last: while it ends, the inventory in it could not be written.
-    own, *others = member_objects.objects(federation, "")
+    own, *others = member_objects.objects(federation, uid(hub))
     kube.apply(member, kube.plan(member, (own,), inventory), inventory, emit=emit)
     _delete_rest(member, others)
     for space in member.list(NAMESPACES, label_selector=f"{FEDERATION_LABEL}={federation}").items:
@@ -124,6 +128,20 @@ def _delete_rest(member: KubeClient, objects: Sequence[Json]) -> None:
             member.delete(kinds.find(obj), metadata["name"], namespace=metadata.get("namespace", ""))
         except NotFoundError:
             continue
+
+
+def clear_copies(hub: KubeClient, member: RestClient, federation: str, services: str) -> None:
+    """Delete or release (``services``: delete or keep) the copies in a member that the federation no longer knows.
+
+    Nothing else does, because its process has no access there; copies that were adopted are always released.
+    """
+    ours, label = uid(hub), f"{FEDERATION_LABEL}={federation}"
+    views = [service_copy(obj) for obj in member.list(SERVICES, label_selector=label).items]
+    views += [namespace_copy(obj) for obj in member.list(NAMESPACES, label_selector=label).items]
+    wanted = WantedCopies(federation, ours, leave=services)
+    writer = CopyWriter(member, federation, ours, lambda: "")
+    for step in plan(wanted, {view.id: view for view in views}, first_look=False).steps:
+        writer.run(step)
 
 
 def wait_gone(member: KubeClient, federation: str, timeout: float) -> bool:

@@ -109,7 +109,10 @@ class DnsProvider(Protocol):
         ...
 
     def claim(self, name: str, seen: tuple[str, ...], text: str) -> Result:
-        """Write the zone marker ``text`` at ``name`` if the TXT records there are those that were ``seen``."""
+        """Write the zone marker ``text`` at ``name`` if the TXT records there are those that were ``seen``.
+
+        Without a ``text`` the marker is removed.
+        """
         ...
 
     def apply(self, changes: Sequence[NameChange], fence: Fence) -> Mapping[str, Result]:

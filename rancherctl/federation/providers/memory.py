@@ -79,13 +79,15 @@ class MemoryProvider:
             return zone_view([s for (name, _), s in self._content().items() if name in asked], "").names
 
     def claim(self, name: str, seen: tuple[str, ...], text: str) -> Result:
-        """Write the zone marker if the zone has the one that was seen."""
+        """Write or remove the zone marker if the zone has the one that was seen."""
         self.calls += 1
         with self._zones.lock:
             content = self._content()
             if self._texts(content, name) != seen:
                 return Result(Outcome.REFUSED, "another process has written the zone marker", stale=True)
-            content[name, "TXT"] = RecordSet(name, "TXT", (text,), MARKER_TTL)
+            content.pop((name, "TXT"), None)
+            if text:
+                content[name, "TXT"] = RecordSet(name, "TXT", (text,), MARKER_TTL)
             self._zones.serial += 1
             return DONE
 

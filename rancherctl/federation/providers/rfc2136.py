@@ -93,7 +93,7 @@ class Rfc2136Provider:
         return zone_view(first_that_works(self._servers, partial(self._ask, names, "")), "").names
 
     def claim(self, name: str, seen: tuple[str, ...], text: str) -> Result:
-        """Write the zone marker if the zone has the one that was seen."""
+        """Write or remove the zone marker if the zone has the one that was seen."""
         return self._send(update.claim(self.zone, name, seen, text))
 
     def apply(self, changes: Sequence[NameChange], fence: Fence) -> Mapping[str, Result]:

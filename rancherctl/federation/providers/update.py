@@ -37,12 +37,13 @@ def batches(changes: Sequence[NameChange], limit: int = MAX_BATCH) -> Iterator[l
 
 
 def claim(zone: str, name: str, seen: tuple[str, ...], text: str) -> dns.update.UpdateMessage:
-    """Replace the zone marker ``seen`` at ``name`` by ``text``."""
+    """Replace the zone marker ``seen`` at ``name`` by ``text`` ("" = none)."""
     update = _message(zone)
     _require(update, name, "TXT", seen)
     if seen:
         update.delete(name, "TXT")
-    update.add(name, MARKER_TTL, "TXT", text)
+    if text:
+        update.add(name, MARKER_TTL, "TXT", text)
     return update
 
 

@@ -212,3 +212,26 @@ def watch_for(seconds: float, holds: Callable[[], object]) -> None:
     while time.monotonic() < deadline:
         holds()
         ended.wait(1.0)
+
+
+PASSING = {"Event", "Lease", "EndpointSlice", "Endpoints", "PodMetrics", "NodeMetrics"}
+"""Kinds whose objects come and go by themselves."""
+
+
+def everything(env: Environment) -> dict[str, str]:
+    """All objects of an environment: ``kind namespace/name`` and their JSON, without what servers note themselves."""
+    kinds = env.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    found = json.loads(env.kubectl("get", ",".join(kinds), "-A", "-o", "json"))["items"]
+    out = {}
+    for obj in found:
+        obj["metadata"].pop("managedFields", None)
+        if obj["kind"] not in PASSING:
+            meta = obj["metadata"]
+            out[f"{obj['kind']} {meta.get('namespace', '')}/{meta['name']}"] = json.dumps(obj, sort_keys=True)
+    return out
+
+
+def traces(found: dict[str, str]) -> list[str]:
+    """The objects that mention a federation in any field."""
+    words = (FEDERATION_PREFIX, "rancherctl-federation-", "rancherctl:federation:")
+    return sorted(key for key, text in found.items() if any(word in text for word in words))

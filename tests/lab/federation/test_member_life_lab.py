@@ -11,21 +11,25 @@ from typing import Any
 
 import pytest
 
-from rancherctl.contract import FEDERATION_LABEL, FEDERATION_PREFIX
+from rancherctl.contract import FEDERATION_LABEL
 from tests.lab.federation.shop import (
+    SPACE,
     NameWatch,
     absent,
     addresses,
     all_ready,
     body,
     condition,
+    everything,
     member_state,
     open_space,
     own_addresses,
     public_name,
     published,
+    remove,
     service,
     services,
+    traces,
     wait_for,
 )
 from tests.lab.federation.sites import Sites, join
@@ -35,27 +39,7 @@ from tests.lab.support import Environment, until
 pytestmark = pytest.mark.slow
 
 CLUSTERS = "clusters.federation.rancherctl.io"
-PASSING = {"Event", "Lease", "EndpointSlice", "Endpoints", "PodMetrics", "NodeMetrics"}
-"""Kinds whose objects come and go by themselves."""
-
-
-def everything(env: Environment) -> dict[str, str]:
-    """All objects of an environment: ``kind namespace/name`` and their JSON, without what servers note themselves."""
-    kinds = env.kubectl("api-resources", "--verbs=list", "-o", "name").split()
-    found = json.loads(env.kubectl("get", ",".join(kinds), "-A", "-o", "json"))["items"]
-    out = {}
-    for obj in found:
-        obj["metadata"].pop("managedFields", None)
-        if obj["kind"] not in PASSING:
-            meta = obj["metadata"]
-            out[f"{obj['kind']} {meta.get('namespace', '')}/{meta['name']}"] = json.dumps(obj, sort_keys=True)
-    return out
-
-
-def traces(found: dict[str, str]) -> list[str]:
-    """The objects that mention a federation in any field."""
-    words = (FEDERATION_PREFIX, "rancherctl-federation-", "rancherctl:federation:")
-    return sorted(key for key, text in found.items() if any(word in text for word in words))
+OWN = "rancherctl-federation-acme"
 
 
 @contextmanager
@@ -171,6 +155,45 @@ def test_a_member_that_is_lost_leaves_by_force_and_is_not_written_to_when_it_ret
         join(shop, shop.m2)
         until("members ready", lambda: all_ready(shop))
         until("both again", lambda: shop.public(public_name("lost")) == sorted(own["m1"] + own["m2"]))
+
+
+def test_a_member_that_was_lost_says_so_and_is_cleaned_when_it_returns(shop: Sites) -> None:
+    """Case 38: its own status says since when its federation does not come; one command removes what was left.
+
+    The note is made old by hand, because it counts as old after a quarter of an hour.
+    """
+    with services(shop, body("stale")):
+        own = own_addresses(shop, "stale")
+        until("noted", lambda: shop.m2.get("configmap", "seen", "-n", OWN)["data"]["at"])
+        shop.lab.stop("h3")
+        try:
+            done = shop.acme.rancherctl("federation", "leave", "m2", "--services", "keep", "--force")
+            assert done.returncode == 0, done.stderr
+        finally:
+            shop.lab.start("h3")
+        until("API", lambda: not absent(shop.m2, "stale"))
+        old = {"data": {"at": "2026-01-01T00:00:00Z"}}
+        shop.m2.kubectl("-n", OWN, "patch", "configmap", "seen", "-p", json.dumps(old))
+        line = "the federation acme was last here at 2026-01-01T00:00:00Z; if it no longer knows m2"
+        assert line in until("status", lambda: shop.m2.rancherctl("env", "status", "m2").stdout)
+        with services(shop, body("without-m2", port=82)):
+            wait_for(shop, "without-m2")
+            assert absent(shop.m2, "without-m2")
+        assert shop.m2.get("configmap", "seen", "-n", OWN)["data"] == old["data"]
+        refused = shop.m2.rancherctl("env", "rm", "m2", "--confirm", "m2")
+        assert refused.returncode == 5
+        done = shop.acme.rancherctl("federation", "leave", "m2", "--services", "keep")
+        assert done.returncode == 0, done.stderr
+        assert "NO:" not in done.stderr
+        assert traces(everything(shop.m2)) == []
+        assert addresses(shop.m2, "stale") == own["m2"]
+        assert "last here" not in shop.m2.rancherctl("env", "status", "m2").stdout
+        open_space(shop.m2)
+        join(shop, shop.m2)
+        until("members ready", lambda: all_ready(shop))
+        until("both again", lambda: shop.public(public_name("stale")) == sorted(own["m1"] + own["m2"]))
+        remove(shop, "stale")
+        shop.m2.kubectl("-n", SPACE, "delete", "service", "stale")  # it was adopted, so that it is released only
 
 
 def test_a_join_names_every_problem_and_changes_nothing(shop: Sites) -> None:

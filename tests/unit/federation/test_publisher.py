@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -315,3 +316,69 @@ def test_remove_after_is_due_without_a_new_wish() -> None:
     site.publisher.step()
     assert lines(site.content) == []
     assert site.condition().reason == "Removed"
+
+
+@pytest.mark.parametrize("fault", ["", "away", "refuse", "lost", "done-unknown"])
+@pytest.mark.parametrize("at", [0, 1], ids=["the names", "the zone marker"])
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_federation_that_is_removed_leaves_nothing_of_its_own(fault: str, at: int, lists: bool) -> None:
+    """Case 57: names that are kept, orphans and the zone marker go; records of others stay; then it is quiet."""
+    site = _Site(lists=lists)
+    mail = RecordSet("mail.acme.example.", "A", ("192.0.2.25",), 60)
+    site.content[mail.name, "A"] = mail
+    site.publisher.want([WEB, service("old", shard("m1", M1))], {})
+    site.publisher.step()
+    kept = replace(WEB, shards=())
+    site.publisher.want([kept], {})
+    site.publisher.step()
+    assert f"{LAST} A {M1} {M2}" in lines(site.content)
+    site.publisher.release()
+    failed = _with_fault(site, fault, at)
+    if failed:
+        assert not site.publisher.state().released
+        site.publisher.step()
+    assert list(site.content.values()) == [mail]
+    state = site.publisher.state()
+    assert (state.released, state.names, state.epoch, state.problem) == (True, (), 0, "")
+    assert site.store.content == Inventory()
+    calls = site.provider.calls
+    site.publisher.want([], {}, gone=["default/web"])
+    site.now += 2 * AUDIT_SECONDS
+    assert site.publisher.step() is None
+    assert site.provider.calls == calls
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    assert f"{LAST} A {M1} {M2}" in lines(site.content)
+    assert not site.publisher.state().released
+
+
+def _with_fault(site: _Site, fault: str, at: int) -> bool:
+    """One step whose write number ``at`` meets the fault; whether it failed."""
+    if not fault:
+        site.publisher.step()
+        return False
+    write, count = site.provider._write, 0
+
+    def counted(done, every):
+        nonlocal count
+        site.provider.faults = [fault] if count == at else []
+        count += 1
+        return write(done, every)
+
+    site.provider._write = counted  # type: ignore[method-assign]
+    with pytest.raises(RancherctlError):
+        site.publisher.step()
+    site.provider._write, site.provider.faults = write, []  # type: ignore[method-assign]
+    return True
+
+
+def test_names_of_services_with_members_are_not_released() -> None:
+    site = _Site()
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    before = lines(site.content, markers=True)
+    site.publisher.release()
+    site.publisher.step()
+    site.publisher.want([replace(WEB, shards=())], {})
+    site.publisher.step()
+    assert lines(site.content, markers=True) == before, "a request is not kept for later"

@@ -18,10 +18,11 @@ from rancherctl.federation import hub_tables
 from rancherctl.federation.apis import HubApi
 from rancherctl.federation.cluster import Cluster
 from rancherctl.federation.cluster_writer import ClusterWriter
+from rancherctl.federation.host_names import HostNames
 from rancherctl.federation.hub_options import HubOptions
 from rancherctl.federation.hub_tables import CREDENTIALS
 from rancherctl.federation.member_links import MemberLink, MemberLinks
-from rancherctl.federation.model import FederationSettings
+from rancherctl.federation.model import FederationSettings, Lookup
 from rancherctl.federation.propagation import HubView, Propagation
 from rancherctl.federation.public_names import Names
 from rancherctl.federation.shards import Member
@@ -44,6 +45,7 @@ class _Term:
     links: MemberLinks
     propagation: Propagation
     clusters: ClusterWriter
+    hosts: HostNames
 
 
 class Hub:
@@ -91,6 +93,7 @@ class Hub:
         if self._term is not None:
             self._term.links.stop()
             self._term.names.stop()
+            self._term.hosts.stop()
             self._term = None
         self._seen = ()
 
@@ -103,6 +106,7 @@ class Hub:
             MemberLinks(api, settings, options, changed=self.changed, report=names.report),
             Propagation(api, settings, clock=options.clock, now=options.now),
             ClusterWriter(api, settings.uid, options.now),
+            HostNames(settings.zone, options.resolve, changed=self.changed, clock=options.clock),
         )
 
     def _work(self, snapshot: Snapshot) -> float | None:
@@ -111,7 +115,9 @@ class Hub:
         names, links = term.names, term.links.by_name
         found: Mapping[str, Cluster] = snapshot.table(clusters.TABLE.name).items
         term.links.update(found, snapshot.table(CREDENTIALS.name).items)
-        members = {name: _member(found[name], link, names) for name, link in links.items()}
+        hosts = term.hosts.answers()
+        members = {name: _member(found[name], link, names, hosts) for name, link in links.items()}
+        term.hosts.want({name for member in members.values() for name in member.view.host_names})
         workers = {name: link.worker for name, link in links.items()}
         wait = term.propagation.reconcile(view, members, workers, names.withdrawn(), names.dns(), named=names.settled)
         names.want(
@@ -152,7 +158,7 @@ class Hub:
         self._api.patch(CONFIGMAPS, REQUESTS, done, namespace=FEDERATION_CONTROLLER)
 
 
-def _member(found: Cluster, link: MemberLink, names: Names) -> Member:
+def _member(found: Cluster, link: MemberLink, names: Names, hosts: Mapping[str, Lookup]) -> Member:
     view = link.worker.view()
     leaving = found.meta.deleting
     return Member(
@@ -164,5 +170,6 @@ def _member(found: Cluster, link: MemberLink, names: Names) -> Member:
         leave=found.leave if leaving and names.gone(found.meta.name) else "",
         force=bool(found.sync) and found.sync != link.synced,
         topology=topology(found.region, found.zones, found.meta.labels, view.nodes),
+        hosts={name: hosts[name] for name in view.host_names if name in hosts},
         view=view,
     )

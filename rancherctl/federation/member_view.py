@@ -14,7 +14,8 @@ from rancherctl.federation.topology import NodePlace
 class MemberView:
     """A member as its worker sees it. ``known``: it was listed completely once; ``reachable``: its watches are live.
 
-    ``ready``: Service → whether it has a ready endpoint, for Services whose endpoints can be seen.
+    ``ready``: Service → whether it has a ready endpoint, for Services whose endpoints can be seen. ``host_names``:
+    those that load balancers have given to copies.
     """
 
     name: str
@@ -23,6 +24,7 @@ class MemberView:
     copies: Mapping[ObjectId, CopyView] = field(default_factory=dict)
     states: Mapping[ObjectId, CopyState] = field(default_factory=dict)
     ready: Mapping[str, bool] = field(default_factory=dict)
+    host_names: frozenset[str] = frozenset()
     nodes: tuple[NodePlace, ...] = ()
     done: frozenset[ObjectId] = frozenset()
     orphans: tuple[ObjectId, ...] = ()

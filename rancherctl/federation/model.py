@@ -73,6 +73,15 @@ class FederatedService:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a host name: the ``addresses`` of the last good answer, and why there is no newer one (one line,
+    which goes on after "NAME is"; "" if there is)."""
+
+    addresses: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the vantage points say about an address: whether it is withdrawn, why, and since when.
 

@@ -27,6 +27,7 @@ from rancherctl.federation.options import Options
 from rancherctl.kube import objects
 from rancherctl.kube.client import NAMESPACES, SERVICES, Resource
 from rancherctl.kube.objects import Meta
+from rancherctl.net import is_ip
 from rancherctl.text import short_digest
 
 Json = Mapping[str, Any]
@@ -104,7 +105,7 @@ class CopyView:
     """A copy in a member. ``labels`` and ``annotations`` are those that may have been copied.
 
     ``unconverted``: the API server still counts our first write as an Update, so that a server-side apply would leave
-    old fields behind. ``addresses`` are those of its load balancer, ``ports`` its TCP ports.
+    old fields behind. ``addresses`` and ``host_names`` are those of its load balancer, ``ports`` its TCP ports.
     """
 
     id: ObjectId
@@ -124,6 +125,7 @@ class CopyView:
     deleting: bool = False
     type: str = ""
     addresses: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     has_selector: bool = True
 
@@ -176,7 +178,8 @@ def service_copy(obj: Json) -> CopyView:
         node_ports=projection.node_ports(spec),
         family_policy=str(spec.get("ipFamilyPolicy") or ""),
         type=service.type,
-        addresses=tuple(a for a in service.lb_addresses if a),
+        addresses=tuple(a for a in service.lb_addresses if is_ip(a)),
+        host_names=tuple(a for a in service.lb_addresses if a and not is_ip(a)),
         ports=tuple(sorted(port.port for port in service.ports if port.protocol == "TCP")),
         has_selector=service.has_selector,
     )

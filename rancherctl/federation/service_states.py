@@ -139,7 +139,7 @@ class _Seen:
         for name, member in members:
             view = member.view
             state = view.known, view.reachable, member.addresses, member.drained, member.leaving, member.topology
-            common.append((name, state))
+            common.append((name, state, member.hosts))
         return _Seen(tuple(common), {name: _MemberCopies.of(member, wanted[name]) for name, member in members})
 
     def changed_since(self, before: _Seen) -> frozenset[str] | None:

@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rancherctl.federation.member_view import MemberView
-from rancherctl.federation.model import FederatedService, Place, Shard, ShardAddress
-from rancherctl.federation.objects import Federated
+from rancherctl.federation.model import FederatedService, Lookup, Place, Shard, ShardAddress
+from rancherctl.federation.objects import CopyView, Federated
 from rancherctl.federation.plan import State
 from rancherctl.federation.topology import Topology, refusal
 from rancherctl.net import address_key
 
+_NOT_YET: Final = Lookup()
 MAX_ADDRESSES: Final = 16
 """Of one Service in one member; more are not published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member as its Cluster and its worker show it. ``addresses``: networks that it may publish.
+    """A member as its Cluster and its worker show it. ``addresses``: networks that it may publish. ``hosts``: what is
+    known of the host names that its load balancers have.
 
     ``leaving``: its names are being taken away; ``leave``: they are gone, and its copies are to be kept or deleted.
     """
@@ -36,6 +38,7 @@ class Member:
     leave: str = ""
     force: bool = False
     topology: Topology = field(default_factory=lambda: Topology(Place(), {}))
+    hosts: Mapping[str, Lookup] = field(default_factory=dict)
     view: MemberView = field(default_factory=lambda: MemberView(""))
 
 
@@ -50,8 +53,11 @@ def shard(service: Federated, member: Member, last: Mapping[str, Any] | None) ->
     state = view.states.get(service.id)
     refused: dict[str, str] = {}
     addresses: list[ShardAddress] = []
-    for address in sorted(copy.addresses, key=address_key) if copy.type == "LoadBalancer" else ():
+    found = _candidates(copy, member, last, refused) if copy.type == "LoadBalancer" else {}
+    for address in sorted(found, key=address_key):
         why = refusal(address, member.addresses)
+        if why and found[address]:
+            why = f"an address of {found[address]}, and {why}"
         if not why and len(addresses) >= MAX_ADDRESSES:
             why = f"more than {MAX_ADDRESSES} addresses of one Service"
         if why:
@@ -69,6 +75,23 @@ def shard(service: Federated, member: Member, last: Mapping[str, Any] | None) ->
         api_reachable=view.reachable,
         refused=refused,
     )
+
+
+def _candidates(
+    copy: CopyView, member: Member, last: Mapping[str, Any] | None, refused: dict[str, str]
+) -> dict[str, str]:
+    """Address → the host name that it is of ("" = none). Adds names that cannot be resolved to ``refused``.
+
+    A name without an answer since this process started has the addresses that the status of the Service says.
+    """
+    found = dict.fromkeys(copy.addresses, "")
+    for name in copy.host_names:
+        lookup = member.hosts.get(name, _NOT_YET)
+        if lookup.problem:
+            refused[name] = lookup.problem
+        for address in lookup.addresses or tuple(map(str, (last or {}).get("addresses") or ())):
+            found.setdefault(address, name)
+    return found
 
 
 def _last_known(member: Member, last: Mapping[str, Any]) -> Shard:

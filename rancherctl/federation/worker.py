@@ -107,6 +107,7 @@ class MemberWorker:
         self._first_epoch: int | None = None
         self._indexed: tuple[object, Mapping[str, bool]] = ((), {})
         self._copied: tuple[object, object, Mapping[ObjectId, CopyView]] = ((), (), {})
+        self._named: tuple[object, frozenset[str]] = ((), frozenset())
         self._cache = Cache(api, tables(federation[0]), self._cache_changed)
         self._worker = Worker(f"member {name}", self._reconcile, retry=self._retry)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix=f"member-{name}")
@@ -145,6 +146,7 @@ class MemberWorker:
             copies=self._copies(snapshot),
             states=planned.states,
             ready=self._ready(snapshot),
+            host_names=self._host_names(snapshot),
             nodes=tuple(nodes),
             done=planned.done,
             orphans=planned.orphans,
@@ -174,6 +176,13 @@ class MemberWorker:
             found = {view.id: view for table in (namespaces, services) for view in table.values()}
             copied = self._copied = (namespaces, services, found)
         return copied[2]
+
+    def _host_names(self, snapshot: Snapshot) -> frozenset[str]:
+        """The host names of all copies; the same set while no Service has changed."""
+        services: Mapping[str, CopyView] = snapshot.table(SERVICES).items
+        if self._named[0] is not services:
+            self._named = (services, frozenset(name for view in services.values() for name in view.host_names))
+        return self._named[1]
 
     def _retry(self, error: Exception) -> float:
         self._trouble = describe(error)

@@ -21,6 +21,7 @@ from rancherctl.federation.objects import (
     service_copy,
 )
 from rancherctl.federation.shards import Member
+from rancherctl.net import is_ip
 
 Json = dict[str, Any]
 FEDERATION, UID = "acme", "fed-uid"
@@ -118,8 +119,12 @@ def copy_json(source: Federated, *, addresses: tuple[str, ...] = (), **spec: Any
             "ports": ports,
             **spec,
         },
-        "status": {"loadBalancer": {"ingress": [{"ip": a, "ipMode": "VIP"} for a in addresses]}},
+        "status": {"loadBalancer": {"ingress": [_ingress(a) for a in addresses]}},
     }
+
+
+def _ingress(address: str) -> Json:
+    return {"ip": address, "ipMode": "VIP"} if is_ip(address) else {"hostname": address}
 
 
 def source_of(obj: Json) -> Federated:

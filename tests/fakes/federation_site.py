@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
-from rancherctl.errors import RancherctlError
+from rancherctl.errors import RancherctlError, UnreachableError
+from rancherctl.federation.host_names import Answer, Resolve
 from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.inventory import MemoryInventory
 from rancherctl.federation.model import FederationSettings
@@ -55,13 +56,14 @@ class Process:
 
     api: FakeApi
     zones: MemoryZones
+    resolve: Resolve
     wake: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Process:
         self.client = RestClient(self.api.url)
         self.provider = MemoryProvider(self.zones, ZONE)
-        self.hub = Hub(self.client, _settings, hub_options(self.wake, names=self._names))
+        self.hub = Hub(self.client, _settings, hub_options(self.wake, names=self._names, resolve=self.resolve))
         self.cache = Cache(self.client, SPEC.tables, lambda _: self.wake.set())
         self.cache.start()
         self.thread = threading.Thread(target=self._run)
@@ -96,16 +98,26 @@ class Process:
         self.client.close()
 
 
-class FederationSite:
-    """The federation acme; member ``mN`` gives its Services the address 203.0.113.N. ``process`` runs its process."""
+def unresolved(name: str) -> Answer:
+    """A resolver that is away."""
+    raise UnreachableError(f"the resolver does not answer: {name}")
 
-    def __init__(self, *members: str) -> None:
+
+class FederationSite:
+    """The federation acme; member ``mN`` gives its Services the address 203.0.113.N, or what ``addresses`` says.
+
+    ``process`` runs its process, which resolves host names with ``resolve``.
+    """
+
+    def __init__(self, *members: str, addresses: Mapping[str, str] | None = None) -> None:
+        self.resolve: Resolve = unresolved
         self.api, self.zones = FakeApi(), MemoryZones(ZONE)
         self.api.store.put(NAMESPACES, "", {"metadata": {"name": "kube-system", "uid": "fed-uid"}})
         self.api.store.put(NAMESPACES, "", {"metadata": {"name": "default"}})
         self.members: dict[str, MemberApi] = {}
         for number, name in enumerate(members, 1):
-            member = MemberApi(name=name, store=MemberStore(address=f"203.0.113.{number}"))
+            address = (addresses or {}).get(name, f"203.0.113.{number}")
+            member = MemberApi(name=name, store=MemberStore(address=address))
             opened = {"name": "default", "labels": {FEDERATION_LABEL: "acme"}}
             member.store.put(NAMESPACES, "", {"metadata": opened})
             self.members[name] = member
@@ -114,7 +126,7 @@ class FederationSite:
 
     def process(self) -> Process:
         """A new process of the federation, for a block."""
-        return Process(self.api, self.zones)
+        return Process(self.api, self.zones, self.resolve)
 
     def create(self, *names: str, **spec: Any) -> None:
         """Federated Services whose endpoints somebody else keeps."""

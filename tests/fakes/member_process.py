@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+from rancherctl.net import is_ip
 from tests.fakes.kube_store import Json, Store
 from tests.fakes.member_api import MemberApi
 
@@ -20,7 +21,7 @@ Key = tuple[str, str, str]
 
 @dataclass
 class MemberStore(Store):
-    """Gives each new Service of type LoadBalancer an address, as the member's own controller does."""
+    """Gives each new Service of type LoadBalancer an address or a host name, as the member's own controller does."""
 
     address: str = ""
     services: int = 0
@@ -29,7 +30,8 @@ class MemberStore(Store):
         if collection == SERVICES and kind == "ADDED":
             self.services += 1
             if obj["spec"].get("type") == "LoadBalancer":
-                obj = {**obj, "status": {"loadBalancer": {"ingress": [{"ip": self.address}]}}}
+                entry = {"ip" if is_ip(self.address) else "hostname": self.address}
+                obj = {**obj, "status": {"loadBalancer": {"ingress": [entry]}}}
         return super().put(collection, namespace, obj, kind=kind)
 
 

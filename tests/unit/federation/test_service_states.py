@@ -9,7 +9,7 @@ import pytest
 
 from rancherctl.federation import service_states
 from rancherctl.federation.conditions import DNS, Condition
-from rancherctl.federation.model import Place
+from rancherctl.federation.model import Lookup, Place
 from rancherctl.federation.objects import Federated
 from rancherctl.federation.plan import CopyState, State, WantedCopies
 from rancherctl.federation.service_states import ServiceState, ServiceStates
@@ -25,7 +25,7 @@ Members = dict[str, Member]
 
 
 def two_members() -> Members:
-    copies = [copy_of(WEB, addresses=("203.0.113.1",)), copy_of(API, addresses=("203.0.113.2",))]
+    copies = [copy_of(WEB, addresses=("203.0.113.1", "lb")), copy_of(API, addresses=("203.0.113.2",))]
     return {name: member(name, *copies) for name in ("m1", "m2")}
 
 
@@ -57,6 +57,10 @@ CHANGES: dict[str, Any] = {
     "an API that is away": lambda m: (view(m, reachable=False), {}),
     "a drained member": lambda m: ({**m, "m1": replace(m["m1"], drained=True)}, {}),
     "networks of a member": lambda m: ({**m, "m1": replace(m["m1"], addresses=("192.0.2.0/24",))}, {}),
+    "a host name that is resolved": lambda m: (
+        {**m, "m1": replace(m["m1"], hosts={"lb": Lookup(("203.0.113.9",))})},
+        {},
+    ),
     "another place": lambda m: ({**m, "m1": replace(m["m1"], topology=Topology(Place("eu", "a"), {}))}, {}),
     "a member that left": lambda m: ({"m2": m["m2"]}, {}),
     "a selector": lambda m: (m, {"wanted": {"m1": WantedCopies(FEDERATION, UID, selected={API.id: API})}}),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rancherctl.federation.conditions import DNS, Condition
-from rancherctl.federation.model import Place
+from rancherctl.federation.model import Lookup, Place
 from rancherctl.federation.plan import CopyState, State
 from rancherctl.federation.shards import Member, shard
 from rancherctl.federation.status import (
@@ -69,6 +69,60 @@ def test_a_member_that_was_never_seen_is_as_the_status_said_last() -> None:
     assert [a.address for a in found.addresses] == ["203.0.113.7"]
     assert (found.in_sync, found.ready, found.api_reachable) == (True, None, False)
     assert shard(WEB, unseen, None) is None
+
+
+LB = "lb.example.org"
+
+
+@pytest.mark.parametrize(
+    ("known", "last", "published", "refused"),
+    [
+        ({LB: Lookup(("203.0.113.7", "203.0.113.8"))}, (), ["203.0.113.7", "203.0.113.8"], {}),
+        ({LB: Lookup(("192.0.2.1",))}, (), [], {"192.0.2.1": f"an address of {LB}, and not in spec.addresses"}),
+        ({LB: Lookup(("127.0.0.1",))}, (), [], {"127.0.0.1": f"an address of {LB}, and a loopback address"}),
+        ({LB: Lookup(("203.0.113.7",), "not resolved: …")}, (), ["203.0.113.7"], {LB: "not resolved: …"}),
+        ({LB: Lookup((), "without an address: …")}, (), [], {LB: "without an address: …"}),
+        ({}, (), [], {}),
+        ({}, ("203.0.113.9",), ["203.0.113.9"], {}),
+        ({LB: Lookup((), "not resolved: …")}, ("203.0.113.9",), ["203.0.113.9"], {LB: "not resolved: …"}),
+        ({}, ("192.0.2.1",), [], {"192.0.2.1": f"an address of {LB}, and not in spec.addresses"}),
+    ],
+    ids=[
+        "resolved",
+        "outside",
+        "loopback",
+        "kept by the resolver",
+        "no address",
+        "not looked up yet",
+        "not looked up since a restart",
+        "not resolved since a restart",
+        "last known, but outside",
+    ],
+)
+def test_a_host_name_of_a_load_balancer_is_published_as_its_addresses(
+    known: dict[str, Lookup], last: tuple[str, ...], published: list[str], refused: dict[str, str]
+) -> None:
+    """F21. Absence never deletes: what the status said stays until there is an answer.
+
+    karmada#6248: names and addresses were mixed in statuses.
+    """
+    which = replace(in_sync(member("m1", copy_of(WEB, addresses=(LB,)))), hosts=known)
+    found = shard(WEB, which, {"addresses": list(last)} if last else None)
+    assert found is not None
+    assert [a.address for a in found.addresses] == published
+    assert found.refused.keys() == refused.keys()
+    assert all(found.refused[key].startswith(why) for key, why in refused.items())
+    status = service_status(WEB, [MemberLine("m1", IN_SYNC, found)], (), DnsPart())
+    assert status.addresses == tuple(published)
+
+
+def test_addresses_and_host_names_are_published_side_by_side_once() -> None:
+    copy = copy_of(WEB, addresses=("203.0.113.7", LB))
+    assert (copy.addresses, copy.host_names) == (("203.0.113.7",), (LB,))
+    which = replace(in_sync(member("m1", copy)), hosts={LB: Lookup(("203.0.113.7", "203.0.113.6"))})
+    found = shard(WEB, which, None)
+    assert found is not None
+    assert [a.address for a in found.addresses] == ["203.0.113.6", "203.0.113.7"]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,14 @@ def test_a_member_that_leaves_keeps_its_services_if_that_is_said(shop: Sites) ->
             assert traces(everything(shop.m2)) == []
         until("adopted", lambda: addresses(shop.acme, "run-on") == sorted(own["m1"] + own["m2"]))
         assert service(shop.m2, "run-on")["metadata"]["uid"] == before["metadata"]["uid"]
-    # An adopted copy is released, not deleted (case 20); it is not needed any more.
+        remove_adopted(shop, "run-on")
+
+
+def remove_adopted(sites: Sites, name: str) -> None:
+    """Remove a federated Service whose copy in m2 was adopted: that one is only released (case 20)."""
+    remove(sites, name)
+    until("released", lambda: FEDERATION_LABEL not in (service(sites.m2, name)["metadata"].get("labels") or {}))
+    sites.m2.kubectl("-n", SPACE, "delete", "service", name)
 
 
 def test_a_member_that_is_lost_leaves_by_force_and_is_not_written_to_when_it_returns(
@@ -192,8 +199,7 @@ def test_a_member_that_was_lost_says_so_and_is_cleaned_when_it_returns(shop: Sit
         join(shop, shop.m2)
         until("members ready", lambda: all_ready(shop))
         until("both again", lambda: shop.public(public_name("stale")) == sorted(own["m1"] + own["m2"]))
-        remove(shop, "stale")
-        shop.m2.kubectl("-n", SPACE, "delete", "service", "stale")  # it was adopted, so that it is released only
+        remove_adopted(shop, "stale")
 
 
 def test_a_join_names_every_problem_and_changes_nothing(shop: Sites) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rancherctl import bound_tokens
-from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION
+from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION, LEAVE_FINALIZER
 from rancherctl.environments.manifests.federation import cluster_kind
 from rancherctl.errors import (
     AuthError,
@@ -384,6 +384,34 @@ def test_a_member_that_is_lost_leaves_by_force(sites: Sites) -> None:
     assert kept[FEDERATION_UID_ANNOTATION] == join.uid(sites.hub), "or the next join takes it for another federation's"
     leave.clear(sites.hub, sites.clients["m2"], "acme")  # it can be repeated
     _end_namespace(sites.clients["m2"])
+
+
+def test_a_lost_member_that_its_process_guards_again_is_gone_nevertheless(sites: Sites) -> None:
+    """Case 38: the process adds its finalizer to a Cluster that has none, also in the middle of ``leave --force``."""
+
+    class Guarding(RestClient):
+        """After each write to a Cluster that is not being deleted, it has the finalizer again."""
+
+        def patch(self, *args: Any, **options: Any) -> Json:
+            found = super().patch(*args, **options)
+            guard()
+            return found
+
+    def guard() -> None:
+        try:
+            found = sites.hub.get(CLUSTERS, "lost")
+        except NotFoundError:
+            return
+        if not found["metadata"].get("deletionTimestamp"):
+            sites.hub.patch(CLUSTERS, "lost", {"metadata": {"finalizers": [LEAVE_FINALIZER]}})
+
+    body = {"metadata": {"name": "lost"}, "spec": {"servers": ["https://10.0.0.1"]}}
+    sites.hub.apply(CLUSTERS, body, manager="test")
+    guard()
+    server = sites.servers["acme"]
+    with Guarding(server.url, ca=server.ca, cert=server.cert, key=server.key) as client:
+        leave.abandon(client, "lost")
+    assert "lost" not in overview.read(sites.hub).members
 
 
 def test_what_belongs_to_another_federation_with_this_name_is_not_removed(sites: Sites) -> None:

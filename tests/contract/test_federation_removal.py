@@ -195,6 +195,7 @@ def test_a_member_that_was_lost_says_so_when_it_returns_and_can_be_cleaned(
         code, text = call("federation", "leave", "m2", "--services", services, "--force")
         assert code == 0, text
         assert "what stays there" in text
+        assert not exists(sites.hub, CLUSTERS, "m2"), "its process has not put the finalizer back"
         until("out of the names", lambda: f"{WEB} A {OWN_ADDRESS['m1']}" in sites.zone())
     finally:
         sites.servers["m2"].start("apiserver")

@@ -61,14 +61,12 @@ def wait(hub: KubeClient, member: str, timeout: float, emit: Emit = ignore) -> N
 def abandon(hub: KubeClient, member: str) -> None:
     """Remove a member that is lost, without its API: what it has stays there."""
     try:
-        found = cluster(hub.get(CLUSTERS, member))
-    except NotFoundError:
-        return
-    rest = [finalizer for finalizer in found.finalizers if finalizer != LEAVE_FINALIZER]
-    hub.patch(CLUSTERS, member, {"metadata": {"finalizers": rest}})
-    try:
-        if not found.meta.deleting:
+        if not cluster(hub.get(CLUSTERS, member)).meta.deleting:
             hub.delete(CLUSTERS, member)
+        # Only now: while it is not being deleted, the federation's process adds the finalizer again.
+        left = cluster(hub.get(CLUSTERS, member)).finalizers
+        rest = [finalizer for finalizer in left if finalizer != LEAVE_FINALIZER]
+        hub.patch(CLUSTERS, member, {"metadata": {"finalizers": rest}})
     except NotFoundError:
         return
 

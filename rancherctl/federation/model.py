@@ -74,8 +74,8 @@ class FederatedService:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What is known of a host name: the ``addresses`` of the last good answer, and why there is no newer one (one line,
-    which goes on after "NAME is"; "" if there is)."""
+    """What is known of a host name: the ``addresses`` of the last good answer, and why it was not answered since (one
+    line, which goes on after "NAME is"; "" if it was)."""
 
     addresses: tuple[str, ...] = ()
     problem: str = ""

@@ -16,7 +16,7 @@ from rancherctl.environments.removal.remove import Removed
 from rancherctl.environments.status import federation_visits
 from rancherctl.federation.cluster import CLUSTERS
 from rancherctl.federation.hub import Hub
-from rancherctl.federation.operator import leave
+from rancherctl.federation.operator import leave, overview
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES
 from tests.fakes.env_operations import removing
 from tests.fakes.federation_sites import OWN, Sites, exists, running_sites, until
@@ -72,6 +72,13 @@ def published(sites: Sites, *members: str) -> None:
         sites.addresses(member, "web", OWN_ADDRESS[member])
     wanted = " ".join(OWN_ADDRESS[member] for member in members)
     until("published", lambda: f"{WEB} A {wanted}" in sites.zone())
+
+
+def reported(sites: Sites, member: str) -> bool:
+    """The report on the zone and the Service's status have the member's address."""
+    report = sites.hub.get(CONFIGMAPS, "dns-state", namespace=FEDERATION_CONTROLLER)
+    address = OWN_ADDRESS[member]
+    return address in str(report) and address in overview.read(sites.hub).addresses(member)
 
 
 def marks(sites: Sites, member: str) -> list[str]:
@@ -163,9 +170,10 @@ def test_names_that_cannot_be_removed_keep_the_federation(
     with sites.process():
         joined(sites, call, "m1")
         published(sites, "m1")
-        assert call("federation", "leave", "m1", "--services", "delete", "--force")[0] == 0
-        until("kept", lambda: f"{WEB} A {OWN_ADDRESS['m1']}" in sites.zone())
-        until("reported", lambda: WEB in str(sites.hub.get(CONFIGMAPS, "dns-state", namespace=FEDERATION_CONTROLLER)))
+        until("reported", lambda: reported(sites, "m1"))
+    monkeypatch.setattr("rancherctl.federation.operator.leave.withdraw.__kwdefaults__", {"timeout": 0.2})
+    code, text = call("federation", "leave", "m1", "--services", "delete", "--force")
+    assert (code, f"the public names {WEB}, which still lead to it" in text) == (0, True), text
     removing(monkeypatch, Removed("acme", {"h1": ("x",)}))
     monkeypatch.setattr("rancherctl.federation.operator.dns.release.__kwdefaults__", {"timeout": 0.2})
     code, text = call("env", "rm", "acme", "--confirm", "acme")
@@ -190,13 +198,15 @@ def test_a_member_that_was_lost_says_so_when_it_returns_and_can_be_cleaned(
     published(sites, "m1", "m2")
     m2 = sites.clients["m2"]
     until("noted", lambda: federation_visits(m2).get("acme"))
+    until("reported", lambda: reported(sites, "m2"))
     sites.servers["m2"].stop("apiserver", kill=True)
     try:
         code, text = call("federation", "leave", "m2", "--services", services, "--force")
         assert code == 0, text
         assert "what stays there" in text
+        assert f"its addresses {ALL}, which no name leads to any more" in text
+        assert f"{WEB} A {OWN_ADDRESS['m1']}" in sites.zone()
         assert not exists(sites.hub, CLUSTERS, "m2"), "its process has not put the finalizer back"
-        until("out of the names", lambda: f"{WEB} A {OWN_ADDRESS['m1']}" in sites.zone())
     finally:
         sites.servers["m2"].start("apiserver")
         sites.servers["m2"].wait_ready()

@@ -137,10 +137,11 @@ def leave(
         found = view.members.get(member)
         if force:
             view.member(member, name)
+            led = leaving.withdraw(hub, member, view.addresses(member))
             leaving.abandon(hub, member)
             leaving.forget(hub, member)
             run.say(f"{member} was removed from {name} without its API; what stays there:")
-            for line in leaving.left_behind(name, found.addresses if found else ()):
+            for line in leaving.left_behind(name, found.addresses if found else (), led):
                 run.say(f"  {line}")
             return
         if found is None and member not in run.known().names():

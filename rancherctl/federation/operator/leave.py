@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL, FEDERATION_UID_ANNOTATION, LEAVE_FINALIZER
@@ -12,7 +12,7 @@ from rancherctl.federation import tokens
 from rancherctl.federation.apply import CopyWriter
 from rancherctl.federation.cluster import CLUSTERS, LEAVE_ANNOTATION, cluster
 from rancherctl.federation.objects import namespace_copy, service_copy
-from rancherctl.federation.operator import member_objects
+from rancherctl.federation.operator import dns, member_objects
 from rancherctl.federation.operator.join import secret_name, uid
 from rancherctl.federation.operator.overview import problems
 from rancherctl.federation.pending import PENDING_PREFIX
@@ -25,6 +25,8 @@ from rancherctl.polling import poll_until
 from rancherctl.text import and_more, plural
 
 PHASE: Final = "leave"
+WITHDRAW_SECONDS: Final = 10.0
+"""How long a leave by force waits for the names."""
 POLICIES: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False
 )
@@ -56,6 +58,26 @@ def wait(hub: KubeClient, member: str, timeout: float, emit: Emit = ignore) -> N
         why="; ".join(problems(found)) or "its copies are still being removed",
         hint=f"it goes on leaving; run the same command again, or with --force if {member} is lost",
     )
+
+
+def withdraw(
+    hub: KubeClient, member: str, addresses: Collection[str], *, timeout: float = WITHDRAW_SECONDS
+) -> tuple[str, ...]:
+    """Have the names taken away from a member that is lost; returns those that lead there after ``timeout`` seconds.
+
+    ``addresses``: what it was published with.
+    """
+
+    def leading() -> tuple[str, ...]:
+        try:
+            found = dns.read(hub).names
+        except NotFoundError:
+            return ()  # provider none
+        return tuple(n.name for n in found if any(a in record.split(" ") for record in n.records for a in addresses))
+
+    begin(hub, member, "keep")
+    poll_until(lambda: not leading(), timeout)
+    return leading()
 
 
 def abandon(hub: KubeClient, member: str) -> None:
@@ -174,13 +196,16 @@ def proof(hub: KubeClient, member_api: KubeClient | None, federation: str, membe
     return out
 
 
-def left_behind(federation: str, addresses: Sequence[str]) -> list[str]:
-    """What stays in a member that was abandoned, one line each."""
+def left_behind(federation: str, addresses: Sequence[str], led: Sequence[str] = ()) -> list[str]:
+    """What stays of a member that was abandoned, one line each. ``led``: names that lead there."""
+    names = [f"the public names {and_more(led)}, which still lead to it: rancherctl federation dns diff"] if led else []
+    apart = f"its addresses {', '.join(addresses)}, which no name leads to any more"
     return [
+        *names,
         f"its copies, with the label {FEDERATION_LABEL}={federation}",
         f"the namespace {tokens.member_namespace(federation)} with the accounts and the Secret session",
         f"the admission policies {', '.join(member_objects.policy_names(federation))}",
-        *([f"its addresses {', '.join(addresses)}, which no name leads to any more"] if addresses else []),
+        *([apart] if addresses and not led else []),
     ]
 
 

@@ -47,6 +47,11 @@ class FederationView:
             raise NotFoundError(f"{name!r} is not a member of {federation}", hint=hint)
         return self.members[name]
 
+    def addresses(self, member: str) -> frozenset[str]:
+        """The addresses that a member has for federated Services, as their statuses say."""
+        parts = ((stored_status(s).get("members") or {}).get(member) or {} for s in self.services.values())
+        return frozenset(str(a) for part in parts for a in part.get("addresses") or ())
+
     def service(self, name: str, namespace: str = "") -> Federated:
         """The Service ``NAME`` or ``NAMESPACE/NAME``; NotFoundError with a suggestion."""
         keys = [key for key in self.services if name in (key, key.partition("/")[2])]

@@ -10,11 +10,9 @@ from tests.lab.federation.shop import (
     SPACE,
     absent,
     addresses,
-    all_ready,
     annotate,
     body,
     condition,
-    open_space,
     public_name,
     remove,
     service,
@@ -122,47 +120,3 @@ def test_drift_is_repaired_and_orphaned_copies_stay(shop: Sites, measure: Measur
             assert FEDERATION_LABEL not in (service(member, "kept")["metadata"].get("labels") or {})
             member.kubectl("-n", SPACE, "delete", "service", "kept")
         until("no name is left", lambda: not shop.public(public_name("kept")))
-
-
-def test_a_member_without_its_api_keeps_its_copies_and_addresses(shop: Sites) -> None:
-    """Case 44 (shortened) and 18: the API of a member is down; a deletion is not held, and is done when it returns."""
-    shop.acme.apply(body("down"))
-    until("union", lambda: len(addresses(shop.acme, "down")) == 2)
-    before = addresses(shop.acme, "down")
-    shop.m2.ssh("h3", "systemctl stop rancherctl-kube-apiserver")
-    try:
-        until("noticed", lambda: not all_ready(shop))
-        assert addresses(shop.acme, "down") == before
-        shop.acme.apply(body("later", port=82))
-        until("in m1", lambda: not absent(shop.m1, "later"))
-        remove(shop, "down")
-        pending = shop.acme.get("configmap", "pending-m2", "-n", "rancherctl-federation")["data"]
-        assert f"Service.{SPACE}.down" in pending
-    finally:
-        shop.m2.ssh("h3", "systemctl start rancherctl-kube-apiserver")
-    until("deleted there", lambda: absent(shop.m2, "down"))
-    until("later there", lambda: not absent(shop.m2, "later"))
-    until("members ready", lambda: all_ready(shop))
-    remove(shop, "later")
-
-
-def test_a_member_leaves_and_joins_again(shop: Sites) -> None:
-    """Cases 29, 36, 37: names, copies, credential and accounts go in order, with a proof; a join is repeatable."""
-    shop.acme.apply(body("all"))
-    until("union", lambda: len(addresses(shop.acme, "all")) == 2)
-    assert shop.acme.rancherctl("federation", "leave", "m2").returncode == 2
-    refused = shop.acme.rancherctl("env", "rm", "m2", "--confirm", "m2")
-    assert refused.returncode == 5
-    assert "is a member of the federation acme" in refused.stderr
-    done = shop.acme.rancherctl("federation", "leave", "m2", "--services", "delete")
-    assert done.returncode == 0, done.stderr
-    assert "NO:" not in done.stderr
-    assert absent(shop.m2, "all")
-    until("one address", lambda: addresses(shop.acme, "all") == addresses(shop.m1, "all"))
-    assert FEDERATION_LABEL not in shop.m2.get("namespace", SPACE)["metadata"]["labels"]
-    open_space(shop.m2)
-    shop.acme.ok("federation", "join", "acme", "--env", "m2")
-    again = shop.acme.rancherctl("federation", "join", "acme", "--env", "m2")
-    assert "already a member" in again.stderr
-    until("union again", lambda: len(addresses(shop.acme, "all")) == 2)
-    remove(shop, "all")

@@ -36,7 +36,7 @@ from tests.lab.federation.sites import Sites, join
 from tests.lab.measures import Measure
 from tests.lab.support import Environment, until
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 CLUSTERS = "clusters.federation.rancherctl.io"
 OWN = "rancherctl-federation-acme"
@@ -110,6 +110,7 @@ class CopyWatch:
                 self.gone = time.monotonic()
 
 
+@slow
 def test_a_member_that_leaves_keeps_its_services_if_that_is_said(shop: Sites) -> None:
     """Case 37: the copies run on, without marks; joining again adopts them, because they are equal."""
     with services(shop, body("run-on")):
@@ -134,6 +135,7 @@ def remove_adopted(sites: Sites, name: str) -> None:
     sites.m2.kubectl("-n", SPACE, "delete", "service", name)
 
 
+@slow
 def test_a_member_that_is_lost_leaves_by_force_and_is_not_written_to_when_it_returns(
     shop: Sites, measure: Measure
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_member_that_is_lost_leaves_by_force_and_is_not_written_to_when_it_ret
         until("both again", lambda: shop.public(public_name("lost")) == sorted(own["m1"] + own["m2"]))
 
 
+@slow
 def test_a_member_that_was_lost_says_so_and_is_cleaned_when_it_returns(shop: Sites) -> None:
     """Case 38: its own status says since when its federation does not come; one command removes what was left.
 
@@ -202,6 +205,7 @@ def test_a_member_that_was_lost_says_so_and_is_cleaned_when_it_returns(shop: Sit
         remove_adopted(shop, "stale")
 
 
+@slow
 def test_a_join_names_every_problem_and_changes_nothing(shop: Sites) -> None:
     """Cases 30, 31: another federation there (karmada#3678), a namespace of the federation's name; and itself."""
     spaces = ("acme", "rancherctl-federation-other")
@@ -214,7 +218,8 @@ def test_a_join_names_every_problem_and_changes_nothing(shop: Sites) -> None:
         assert "member of the federation other: it must leave that one first" in done.stderr
         assert "has a namespace called acme" in done.stderr
         after = shop.acme.get(CLUSTERS, "m2")
-        assert (after["spec"], after["metadata"]["labels"]) == (before["spec"], before["metadata"]["labels"])
+        assert after["spec"] == before["spec"]
+        assert after["metadata"].get("labels") == before["metadata"].get("labels")
     finally:
         shop.m2.kubectl("delete", "namespace", *spaces)
     itself = shop.acme.rancherctl("federation", "join", "acme", "--env", "acme")
@@ -224,6 +229,7 @@ def test_a_join_names_every_problem_and_changes_nothing(shop: Sites) -> None:
     assert unknown.returncode == 3, unknown.stderr
 
 
+@slow
 def test_a_member_without_a_zone_is_published_by_region(shop: Sites) -> None:
     """Case 28: Federation v1 made this an error; here it is a condition with its reason."""
     label = "topology.kubernetes.io/zone"
@@ -242,6 +248,7 @@ def test_a_member_without_a_zone_is_published_by_region(shop: Sites) -> None:
         assert member_state(shop, "m2", "TopologyKnown")["status"] == "True"
 
 
+@slow
 def test_without_its_session_a_member_is_closed_until_it_joins_again(shop: Sites) -> None:
     """Case 33: people of the member end all access by deleting one Secret; ``join --renew`` heals it."""
     with services(shop, body("session")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import dns.rcode
 import pytest
@@ -29,7 +30,13 @@ from tests.lab.measures import Measure
 from tests.lab.support import until
 from tests.lab.workloads import pods
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
+
+
+def shown(sites: Sites, what: str) -> list[dict[str, Any]]:
+    """The rows of ``federation dns ls`` or ``diff``; what it shows is stored every two seconds."""
+    found: list[dict[str, Any]] = json.loads(sites.acme.ok("federation", "dns", what, "-o", "json"))["items"]
+    return found
 
 
 def test_the_ladder_of_names_has_the_addresses_of_zone_region_and_all(shop: Sites) -> None:
@@ -46,12 +53,13 @@ def test_the_ladder_of_names_has_the_addresses_of_zone_region_and_all(shop: Site
         assert shop.public(public_name("only-m1", "b.eu"), "CNAME") == [f"{public_name('only-m1', 'eu')}.{ZONE}."]
         until("m1's", lambda: shop.public(public_name("only-m1")) == sorted(addresses(shop.m1, "only-m1")))
         assert shop.public(public_name("only-m1", "eu")) == sorted(addresses(shop.m1, "only-m1"))
-        listed = json.loads(shop.acme.ok("federation", "dns", "ls", "-o", "json"))["items"]
-        assert f"{public_name('ladder', 'a.eu')}.{ZONE}" in {item["name"] for item in listed}
-        assert json.loads(shop.acme.ok("federation", "dns", "diff", "-o", "json"))["items"] == []
+        rung = f"{public_name('ladder', 'a.eu')}.{ZONE}"
+        until("listed", lambda: rung in {item["name"] for item in shown(shop, "ls")})
+        until("no difference", lambda: shown(shop, "diff") == [])
         assert json.loads(shop.acme.ok("federation", "dns", "verify", "-o", "json"))["items"]
 
 
+@slow
 def test_names_follow_pods_and_are_never_empty(shop: Sites, measure: Measure) -> None:
     """Case 42: without pods in a member its address goes; without pods anywhere the last set stays, or is removed."""
     with services(shop, body("pods"), body("strict", port=82, notes={"when-none": "remove"})):
@@ -80,6 +88,7 @@ def test_names_follow_pods_and_are_never_empty(shop: Sites, measure: Measure) ->
                 scale(member, 1)
 
 
+@slow
 def test_a_drained_member_is_out_of_the_names_and_gets_nothing_new(shop: Sites, measure: Measure) -> None:
     """Case 48: the address leaves DNS and union, copies and pods stay, new Services do not go there."""
     with services(shop, body("sale")):
@@ -104,6 +113,7 @@ def test_a_drained_member_is_out_of_the_names_and_gets_nothing_new(shop: Sites, 
         until("back", lambda: shop.public(public_name("sale")) == sorted(own["m1"] + own["m2"]))
 
 
+@slow
 def test_priority_publishes_the_first_member_that_is_healthy(shop: Sites) -> None:
     """Case 48: failover to the next member, and back."""
     with services(shop, body("first", notes={"priority": "m1=1,m2=2"})):
@@ -121,6 +131,7 @@ def test_priority_publishes_the_first_member_that_is_healthy(shop: Sites) -> Non
         assert "standby: priority 2" in said
 
 
+@slow
 def test_records_of_others_are_not_touched_until_they_are_adopted(shop: Sites) -> None:
     """Case 49: an A record of somebody else at a wanted name is a conflict; its TXT stays for good."""
     name = f"foreign.{ZONE}"
@@ -128,8 +139,7 @@ def test_records_of_others_are_not_touched_until_they_are_adopted(shop: Sites) -
         union = until("union", lambda: (a := addresses(shop.acme, "own-name")) and len(a) > 1 and a)
         until("reported", lambda: condition(shop, "own-name", "DNS").get("reason") == "Conflict")
         assert shop.public("foreign") == ["192.0.2.99"]
-        different = json.loads(shop.acme.ok("federation", "dns", "diff", "-o", "json"))["items"]
-        assert [item["name"] for item in different] == [name]
+        until("listed", lambda: [item["name"] for item in shown(shop, "diff")] == [name])
         shop.acme.ok("federation", "dns", "adopt", name)
         until("ours", lambda: shop.public("foreign") == sorted(union))
         until("no conflict", lambda: condition(shop, "own-name", "DNS").get("status") == "True")
@@ -140,6 +150,7 @@ def test_records_of_others_are_not_touched_until_they_are_adopted(shop: Sites) -
     shop.edit_zone(f"update add {name}. 300 A 192.0.2.99")
 
 
+@slow
 def test_a_record_that_others_changed_is_put_back_and_their_own_stay(shop: Sites) -> None:
     """An address that somebody added to one of our names goes at the next audit or change; a TXT beside it stays."""
     with services(shop, body("edited")):

@@ -117,9 +117,9 @@ TABLE: dict[str, Bad] = {
     "undrain of an unknown member": Bad("federation undrain M_1", 3, ("'M_1' is not a member of acme",)),
     "sync of an unknown member": Bad("federation sync m9 --force", 3, ("'m9' is not a member of acme", "members: m1")),
     "sync of another zone": Bad(
-        "federation sync acme.exmaple --force",
+        "federation sync acme.exampl1e --force",
         3,
-        ("'acme.exmaple' is neither a member of acme nor its zone", "its zone is acme.example"),
+        ("'acme.exampl1e' is neither a member of acme nor its zone", "its zone is acme.example"),
     ),
     "an unknown Service": Bad("federation services web", 3, ("'web' is not a federated Service",)),
     "a name of a federation that is none": Bad("federation ls --federation m1", 2, ("'m1' is not a federation",)),

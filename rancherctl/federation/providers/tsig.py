@@ -23,7 +23,8 @@ ALGORITHMS: Final = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
 _KEY: Final = re.compile(r'key\s+"?([A-Za-z0-9._-]{1,253})"?\s*\{([^{}]*)\}\s*;')
 _ALGORITHM: Final = re.compile(r'\balgorithm\s+"?([A-Za-z0-9-]+)\.?"?\s*;')
 _SECRET: Final = re.compile(r'\bsecret\s+"?([A-Za-z0-9+/=]+)"?\s*;')
-_COMMENT: Final = re.compile(r"/\*.*?\*/|(?://|#)[^\n]*", re.DOTALL)
+_COMMENT: Final = re.compile(r'("[^"\n]*")|/\*.*?\*/|(?://|#)[^\n]*', re.DOTALL)
+"""Or a text in quotation marks, the first group: two slashes in a secret begin no comment."""
 _HINT: Final = "create one with: tsig-keygen -a hmac-sha256 NAME"
 _FORM: Final = 'key "NAME" { algorithm hmac-sha256; secret "BASE64"; };'
 _STORE_HINT: Final = "rancherctl federation create NAME --dns-key-file FILE stores the key"
@@ -40,7 +41,7 @@ class TsigKey:
 
 def parse_key(text: str, source: str = "the DNS key") -> TsigKey:
     """The only key of a BIND key file. InvalidInputError names ``source`` and all problems, without the secret."""
-    found = _KEY.findall(_COMMENT.sub(" ", text))
+    found = _KEY.findall(_COMMENT.sub(lambda found: found[1] or " ", text))
     if len(found) != 1:
         why = "it has no key statement" if not found else f"it has {len(found)} keys, one is needed"
         raise InvalidInputError(f"{source} is not a BIND key file", (why, f"expected: {_FORM}"), hint=_HINT)

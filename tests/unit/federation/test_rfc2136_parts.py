@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from rancherctl.change import Change
@@ -23,6 +25,13 @@ def test_a_key_file_of_tsig_keygen_is_read() -> None:
     key = parse_key(f"# made today\n// by hand\n{KEY}")
     assert (key.name, key.algorithm, key.secret) == ("acme", "hmac-sha256", b"secret-of-acme")
     assert "secret" not in repr(key)
+
+
+@pytest.mark.parametrize("secret", ["ab//cdef", "//+/+//A", "ab//cd=="])
+def test_slashes_in_a_secret_begin_no_comment(secret: str) -> None:
+    """One random secret in a hundred has two of them side by side."""
+    text = f'key "acme" {{ algorithm hmac-sha256; /* a note */ secret "{secret}"; // another\n}};'
+    assert parse_key(text).secret == base64.b64decode(secret)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class BorrowedConnection(MuxConnection):
         super().__init__(UserMaster(control))
         self._lock = threading.Lock()
         self._opened: WeakSet[MuxChannel | MuxStream] = WeakSet()
+        self._closed = False
 
     def channel(self) -> MuxChannel:
         """A channel for one command; its ``start`` asks the server for the session."""
@@ -61,11 +62,14 @@ class BorrowedConnection(MuxConnection):
     def close(self) -> None:
         """End what runs on the connection."""
         with self._lock:
-            opened = list(self._opened)
+            self._closed, opened = True, list(self._opened)
         for one in opened:
             one.close()
 
     def _add(self, opened: T) -> T:
         with self._lock:
             self._opened.add(opened)
+            late = self._closed
+        if late:  # it was being opened while the connection was closed
+            opened.close()
         return opened

@@ -19,6 +19,7 @@ class MuxChannel:
     def __init__(self, control: ControlSocket, lost: Callable[[], None]) -> None:
         self._control, self._lost = control, lost
         self._status: int | None = None
+        self._closed = False
         self._ours: tuple[socket.socket, ...] = ()
 
     def set_timeout(self, seconds: float) -> None:
@@ -69,11 +70,17 @@ class MuxChannel:
         self._status = self._control.exit_status()
 
     def status(self) -> int | None:
-        """The exit status; -1 if the session ended without one: by a signal, or with the connection."""
-        return -1 if self._status is None else self._status
+        """The exit status; -1 if the session ended without one: by a signal, or with the connection.
+
+        None if it was closed here meanwhile.
+        """
+        if self._status is None:
+            return None if self._closed else -1
+        return self._status
 
     def close(self) -> None:
         """End the session; wakes every thread that waits in it."""
+        self._closed = True
         self._control.close()
         _close(self._ours)
 

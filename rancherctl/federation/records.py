@@ -1,7 +1,8 @@
 """From the shards of federated Services to the record sets of the public zone. Pure: time is passed in.
 
 Each rung of the ladder has the addresses of healthy shards in its place, own host names have what the last rung has. If
-no shard of a Service is healthy, what was published stays, unless the Service says ``when-none: remove``.
+no shard of a Service is healthy, what was published stays, unless the Service says ``when-none: remove`` or selects no
+member any more.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class DnsPhase(StrEnum):
     KEPT = "NoHealthyShards"
     """No shard is healthy; what was published stays."""
     REMOVED = "Removed"
-    """No shard is healthy, and the Service says that its names then have no records."""
+    """No shard is healthy, and the Service says that its names then have no records, or selects no member."""
     WAITING = "NoAddresses"
     """No shard has been healthy since the Service exists, so that there is nothing to keep."""
 
@@ -59,7 +60,8 @@ class Context:
 
     ``places``: those of all members, also of members without a shard. ``published``: what the zone has at the names
     that are marked for an object. ``forgotten``: addresses of members that left. ``none_since``: since when a Service
-    has had no healthy shard, by its key. ``now`` and these times are seconds of the caller's monotonic clock.
+    has had no healthy shard, by its key. ``now`` and these times are seconds of the caller's monotonic clock. ``gone``:
+    objects that keep no names, e.g. of a Service that selects no member any more.
     """
 
     places: tuple[Place, ...] = ()
@@ -67,6 +69,7 @@ class Context:
     forgotten: frozenset[str] = frozenset()
     none_since: Mapping[str, float] = field(default_factory=dict)
     now: float = 0.0
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +256,12 @@ class _Build:
         return _Planned(service, own, problems, out, state)
 
     def _removes(self, service: FederatedService) -> bool:
-        """Whether the names of a Service without a healthy shard are deleted. A Service without members keeps them."""
+        """Whether the names of a Service without a healthy shard are deleted.
+
+        A Service without members keeps them, unless it selects none.
+        """
+        if object_of(service.key) in self._context.gone:
+            return True
         if not service.shards:
             return False
         wait = delay(service.when_none)

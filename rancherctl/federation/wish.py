@@ -49,7 +49,7 @@ class WishMemory:
                     if shard.member not in wish.left or address.address not in self._member_of:
                         self._member_of[address.address] = shard.member
         forgotten = frozenset(a for a, m in self._member_of.items() if m in wish.left)
-        context = Context(wish.places, zone.of_object, forgotten, self._none_since, now)
+        context = Context(wish.places, zone.of_object, forgotten, self._none_since, now, wish.gone)
         found = records.desired(wish.services, self._settings, wish.verdicts, context, ttl=ttl, memo=self._memo)
         self._none_since = {key: self._none_since.get(key, now) for key in found.none}
         return found

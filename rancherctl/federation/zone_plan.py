@@ -127,9 +127,14 @@ def _conflicts(have: ZoneView, wish: Desired, owner: str, adopt: Collection[str]
     for name, wanted in wish.names.items():
         state = have.names.get(name)
         # What was written by this process is the wish itself.
-        if state is None or state is wanted:
+        if state is wanted:
             continue
-        if why := _conflict(name, state, owner, adopted=name in adopt):
+        marker = have.names.get(marker_name(name))
+        if marker is not None and marker.of_types(("CNAME",)):
+            why = f"{marker_name(name).removesuffix('.')} is an alias of others, where its marker must be: remove it"
+        else:
+            why = _conflict(name, state, owner, adopted=name in adopt) if state is not None else ""
+        if why:
             found[name] = Finding(name, wanted.marker.object if wanted.marker else "", why)
     return dict(sorted(found.items()))
 

@@ -252,6 +252,27 @@ def test_the_publisher_writes_addresses_where_an_alias_is_left_out(site: Site) -
     assert [(s.type, s.rdatas) for s in found.sets] == [("A", (M1,)), ("TXT", ('"note"',))]
 
 
+def test_an_alias_at_the_place_of_a_marker_is_a_conflict_until_it_goes(site: Site) -> None:
+    """The zone was read before others added it: the server refuses the write, and the next read shows why."""
+    name = f"web.default.acme.svc.{ZONE}."
+    publisher = _publisher(site)
+    publisher.want([], {})
+    publisher.step()
+    site.edit(f"_rancherctl.{name}", "CNAME", ["x.example."])
+    publisher.want([service("web", shard("m1", M1))], {})
+    with pytest.raises(ConflictError, match="has changed since it was read"):
+        publisher.step()
+    assert name not in site.read()
+    publisher.step()
+    assert f"_rancherctl.{name[:-1]} is an alias of others" in publisher.state().condition("default/web").message
+    assert name not in site.read()
+    site.edit(f"_rancherctl.{name}", "CNAME", [])
+    restarted = _publisher(site)
+    restarted.want([service("web", shard("m1", M1))], {})
+    restarted.step()
+    assert site.read()[name].addresses() == (M1,)
+
+
 def test_two_publishers_the_old_one_is_refused(site: Site) -> None:
     """Case 54 with the publishers: the new leader's zone stays."""
     old, new = _publisher(site), _publisher(site)

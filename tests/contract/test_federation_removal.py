@@ -17,6 +17,7 @@ from rancherctl.environments.status import federation_visits
 from rancherctl.federation.cluster import CLUSTERS
 from rancherctl.federation.hub import Hub
 from rancherctl.federation.operator import leave, overview
+from rancherctl.federation.placement import SELECTOR
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES
 from tests.fakes.env_operations import removing
 from tests.fakes.federation_sites import OWN, Sites, exists, running_sites, until
@@ -72,6 +73,11 @@ def published(sites: Sites, *members: str) -> None:
         sites.addresses(member, "web", OWN_ADDRESS[member])
     wanted = " ".join(OWN_ADDRESS[member] for member in members)
     until("published", lambda: f"{WEB} A {wanted}" in sites.zone())
+
+
+def select(sites: Sites, selector: str | None) -> None:
+    note = {"metadata": {"annotations": {SELECTOR: selector}}}
+    sites.hub.patch(SERVICES, "web", note, namespace="default")
 
 
 def reported(sites: Sites, member: str) -> bool:
@@ -131,6 +137,20 @@ def test_a_federation_is_removed_with_its_names_and_its_members_copies_by_rule(
         kept = sites.clients["m1"].get(SERVICES, "web", namespace="default")
         assert kept["status"]["loadBalancer"]["ingress"][0]["ip"] == OWN_ADDRESS["m1"]
         assert FEDERATION_UID_ANNOTATION not in (kept["metadata"].get("annotations") or {})
+    cleared(sites)
+
+
+def test_a_service_that_selects_no_member_any_more_loses_copy_and_names(sites: Sites, process: Hub, call: Call) -> None:
+    """Case 13: what is not deployed anywhere is not published; it is published again when it selects a member."""
+    joined(sites, call, "m1")
+    published(sites, "m1")
+    select(sites, "env=nowhere")
+    until("without a copy", lambda: not exists(sites.clients["m1"], SERVICES, "web", "default"))
+    until("without names", lambda: WEB not in str(sites.zone()))
+    select(sites, None)
+    sites.addresses("m1", "web", OWN_ADDRESS["m1"])
+    until("published again", lambda: f"{WEB} A {OWN_ADDRESS['m1']}" in sites.zone())
+    assert call("federation", "leave", "m1", "--services", "delete")[0] == 0
     cleared(sites)
 
 

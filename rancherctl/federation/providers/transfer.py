@@ -68,7 +68,8 @@ def transfer(exchange: Exchange, zone: str, key: TsigKey | None) -> Transferred:
 
 
 def ask(exchange: Exchange, zone: str, key: TsigKey | None, names: Collection[str], fence: str = "") -> RecordSets:
-    """The record sets of OUR_TYPES and TXT at ``names``, their markers, and the TXT set at ``fence``."""
+    """The record sets of OUR_TYPES and TXT at ``names``, those of TXT and CNAME at the names of their markers and at
+    ``fence``."""
     import dns.flags
 
     wanted = sorted(set(names) - {fence})
@@ -81,7 +82,7 @@ def ask(exchange: Exchange, zone: str, key: TsigKey | None, names: Collection[st
         if not answer.flags & dns.flags.AA:
             raise refusal(exchange.server, zone, "NOTAUTH", "queries", key)
         for rrset in answer.answer:
-            if _is(rrset, name, kind):
+            if _is(rrset, name, kind) or _is(rrset, name, "CNAME"):  # an alias answers every question
                 _collect(found, rrset)
     return list(found.values())
 

@@ -71,6 +71,9 @@ def _add(update: dns.update.UpdateMessage, change: NameChange) -> None:
         if kind in seen or new is not None:
             _require(update, change.key, kind, seen.get(kind, ()))
     _require(update, marker, "TXT", old.marker.rdatas() if old.marker else ())
+    if old.marker is None and new is not None and new.marker is not None:
+        # Beside an alias the server would leave out the marker silently, but not the records.
+        _require(update, marker, "CNAME", ())
     after = {s.type: s for s in new.sets} if new else {}
     for kind in seen:
         if after.get(kind) != next(s for s in old.sets if s.type == kind):

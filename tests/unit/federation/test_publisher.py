@@ -170,6 +170,39 @@ def test_an_old_leader_is_refused_after_a_takeover() -> None:
         site.publisher.step()
 
 
+def test_a_process_that_leads_again_takes_a_new_epoch() -> None:
+    site = _Site()
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    between = site.other(FaultyProvider(site.zones, "acme.example"))
+    between.want([service("web", shard("m1", M1))], {})
+    between.step()
+    site.publisher.want([WEB], {M1: DOWN})
+    with pytest.raises(ConflictError):
+        site.publisher.step()
+    site.publisher.step()
+    assert site.publisher.state().epoch == 3
+    assert f"{LAST} A {M2}" in lines(site.content)
+
+
+@pytest.mark.parametrize(("call", "left"), [("read", 0), ("claim", 1)])
+def test_a_process_that_leads_no_longer_does_not_write(call: str, left: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leadership ends during a step: after the read the zone marker is not written, after that no name is."""
+    site = _Site()
+    original = getattr(site.provider, call)
+
+    def last_call(*args: object) -> object:
+        site.leading = False
+        return original(*args)
+
+    monkeypatch.setattr(site.provider, call, last_call)
+    site.publisher.want([WEB], {})
+    with pytest.raises(RancherctlError, match="no longer the leader"):
+        site.publisher.step()
+    assert len(site.content) == left
+    assert site.provider.writes == []
+
+
 def test_another_federation_of_the_same_name_in_the_zone_is_refused() -> None:
     site = _Site()
     name = "_rancherctl-acme.acme.example."
@@ -227,6 +260,25 @@ def test_a_deleted_service_leaves_nothing_and_an_absent_one_everything() -> None
     assert site.store.content == Inventory()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_service_that_selects_no_member_any_more_leaves_nothing(restarts: bool, lists: bool) -> None:
+    """It is there and wants no name: its names go, although nothing replaces them."""
+    site = _Site(lists=lists)
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    if restarts:
+        site.publisher = site.other()
+    site.publisher.want([replace(WEB, shards=())], {}, gone=["default/web"])
+    site.publisher.step()
+    assert lines(site.content) == []
+    assert site.condition() == Condition(DNS, "False", "Removed", "no healthy shard, so its names have no records")
+    assert site.store.content == Inventory()
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    assert f"{LAST} A {M1} {M2}" in lines(site.content)
+
+
 def test_a_tombstone_waits_for_a_provider_that_is_away() -> None:
     site = _Site()
     site.publisher.want([WEB], {})
@@ -241,6 +293,36 @@ def test_a_tombstone_waits_for_a_provider_that_is_away() -> None:
     restarted.step()
     assert lines(site.content) == []
     assert site.store.content == Inventory()
+
+
+def test_a_tombstone_is_saved_before_the_zone_is_read() -> None:
+    """The Service may go from the API although the DNS server has been away since the process started."""
+    site = _Site()
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    restarted = site.other()
+    restarted.want([], {}, gone=["default/web"])
+    site.provider.faults = ["away"]
+    with pytest.raises(UnreachableError):
+        restarted.step()
+    assert restarted.state().settled("default/web")
+    again = site.other()
+    again.want([], {})
+    again.step()
+    assert lines(site.content) == []
+
+
+def test_a_tombstone_stays_while_its_names_wait_for_members() -> None:
+    site = _Site()
+    site.publisher.want([WEB], {})
+    site.publisher.step()
+    site.publisher.want([], {}, gone=["default/web"], settled=False)
+    site.publisher.step()
+    assert len(lines(site.content)) == 4
+    restarted = site.other()
+    restarted.want([], {})
+    restarted.step()
+    assert lines(site.content) == []
 
 
 def test_a_service_that_is_created_again_cancels_its_tombstone() -> None:
@@ -293,6 +375,23 @@ def test_names_are_saved_before_they_are_written_to_a_zone_that_cannot_be_listed
     assert f"{LAST}." in site.store.content.names
 
 
+def test_nothing_is_written_to_a_zone_that_cannot_be_listed_while_its_names_cannot_be_saved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(content: Inventory) -> None:
+        raise UnreachableError("the API does not answer")
+
+    site = _Site(lists=False)
+    site.publisher.want([WEB], {})
+    with monkeypatch.context() as patched:
+        patched.setattr(site.store, "save", away)
+        with pytest.raises(UnreachableError):
+            site.publisher.step()
+    assert lines(site.content) == []
+    site.publisher.step()
+    assert f"{LAST} A {M1} {M2}" in lines(site.content)
+
+
 def test_a_member_that_left_is_not_kept() -> None:
     site = _Site()
     site.publisher.want([WEB], {})
@@ -311,6 +410,9 @@ def test_remove_after_is_due_without_a_new_wish() -> None:
     site.publisher.step()
     site.publisher.want([web], {M1: DOWN})
     assert site.publisher.step() == 600.0
+    site.now = 200.0
+    site.publisher.want([web], {M1: replace(DOWN, reason="4 of 4 probes failed")})
+    assert site.publisher.step() == 400.0
     assert lines(site.content) != []
     site.now = 600.0
     site.publisher.step()

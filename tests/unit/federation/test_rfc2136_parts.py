@@ -94,7 +94,10 @@ def _lines(change: Change[NameState]) -> tuple[list[str], list[str]]:
 
 def test_a_create_requires_that_the_name_is_free() -> None:
     required, changed = _lines(_create(WEB))
-    assert required == [f"{WEB} NONE {kind}" for kind in ("A", "AAAA", "CNAME")] + [f"_rancherctl.{WEB} NONE TXT"]
+    assert required == [f"{WEB} NONE {kind}" for kind in ("A", "AAAA", "CNAME")] + [
+        f"_rancherctl.{WEB} NONE TXT",
+        f"_rancherctl.{WEB} NONE CNAME",
+    ]
     assert changed[0] == f"{WEB} 30 IN A 203.0.113.1"
     assert changed[1].startswith(f"_rancherctl.{WEB} 300 IN TXT ")
 

@@ -88,11 +88,22 @@ def test_names_of_another_federation_are_never_taken() -> None:
     plan = zone_plan(ZoneView(have), WISH, OWNER, adopt=set(have), gone={"service/default/web"}, force=True)
     assert set(_verbs(plan)).isdisjoint(have)
     assert all("belongs to the federation acme/dead" in c.why for c in plan.conflicts)
+    plan = zone_plan(ZoneView(have), Desired({}, {}), OWNER, gone={"service/default/web"}, force=True)
+    assert plan == ZonePlan(Plan())
 
 
 def test_another_text_at_the_marker_is_a_conflict() -> None:
     plan = zone_plan(_after([_record(f"_rancherctl.{LAST}", "TXT", '"hello"')]), WISH, OWNER)
     assert "is not a marker of this federation" in plan.conflicts[0].why
+
+
+def test_an_alias_at_the_place_of_a_marker_is_a_conflict() -> None:
+    """A server would leave out the marker beside it: our records would look like those of others."""
+    alias = _record(f"_rancherctl.{LAST}", "CNAME", "x.example.")
+    for have in (_after([alias]), _after([alias, _record(LAST, "A", "203.0.113.1")])):
+        plan = zone_plan(have, WISH, OWNER, adopt={LAST})
+        assert LAST not in _verbs(plan)
+        assert f"_rancherctl.{LAST[:-1]} is an alias of others" in plan.conflicts[0].why
 
 
 def test_a_type_that_others_added_at_our_name_is_a_conflict() -> None:

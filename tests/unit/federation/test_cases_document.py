@@ -37,7 +37,9 @@ def docstrings(module: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("heading", ["F: cases with fakes", "Bugs of Federation v1"])
+@pytest.mark.parametrize(
+    "heading", ["F: cases with fakes", "Bugs of Federation v1", "Faults made by hand in the publisher"]
+)
 def test_the_named_tests_exist(heading: str) -> None:
     found = list(rows(heading))
     assert len(found) > 8

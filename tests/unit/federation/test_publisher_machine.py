@@ -1,12 +1,15 @@
 """The publisher under random members, Services, outages, foreign edits and provider faults (Hypothesis).
 
 At all times: no record of others is touched, and no name is empty while a shard of its Service lives. After the faults
-have ended: quiet after three looks, then no call, and the zone is as wanted.
+have ended: quiet after three looks, then no call, and the zone is as wanted. After all troubles have ended: the zone is
+as a publisher without a history writes it.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
@@ -15,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rancherctl.dns.model import RecordSet
 from rancherctl.errors import RancherctlError
-from rancherctl.federation.inventory import MemoryInventory
+from rancherctl.federation.inventory import InventoryStore, MemoryInventory
 from rancherctl.federation.model import FederatedService, Place, Shard, ShardAddress, Verdict
-from rancherctl.federation.ownership import OUR_TYPES, zone_view
+from rancherctl.federation.ownership import OUR_TYPES, Epoch, Marker, zone_view
 from rancherctl.federation.providers.base import Capabilities
 from rancherctl.federation.providers.memory import MemoryZones
 from rancherctl.federation.publisher import DnsPublisher
@@ -38,6 +41,11 @@ FOREIGN_NAMES = [
     f"mail.{ZONE}",
     f"_rancherctl.www.{ZONE}",
 ]
+THEIRS = (
+    RecordSet(f"old.{ZONE}", "A", ("192.0.2.7",), 60),
+    RecordSet(f"_rancherctl.old.{ZONE}", "TXT", Marker("acme/dead", ("A",), "service/default/web").rdatas(), 60),
+)
+"""Names of a federation that is no longer there, whose objects had the same names."""
 FAULTS = ("away", "refuse", "lost", "done-unknown", "stale")
 
 members, services = st.sampled_from(MEMBERS), st.sampled_from(SERVICES)
@@ -48,12 +56,16 @@ some_faults = st.one_of(st.just(NONE), st.just(NONE), st.lists(st.sampled_from(F
 class PublisherMachine(RuleBasedStateMachine):
     """One zone, one publisher that restarts now and then, and others who write to the zone, too."""
 
-    @initialize(lists=st.booleans(), atomic=st.booleans())
-    def start(self, lists: bool, atomic: bool) -> None:
+    @initialize(
+        lists=st.booleans(), atomic=st.booleans(), before=st.sets(st.sampled_from(FOREIGN_NAMES[:-1]), max_size=2)
+    )
+    def start(self, lists: bool, atomic: bool, before: set[str]) -> None:
         self.zones, self.store = MemoryZones("acme.example"), MemoryInventory()
         self.content = self.zones.sets[ZONE]
         self.capabilities = Capabilities(lists=lists, atomic=atomic)
-        self.foreign: dict[tuple[str, str], RecordSet] = {}
+        there = (*THEIRS, *(RecordSet(name, "A", ("192.0.2.9",), 60) for name in before))
+        self.foreign = {(s.name, s.type): s for s in there}
+        self.content.update(self.foreign)
         self.places = {m: PLACES[i] for i, m in enumerate(MEMBERS)}
         self.objects: dict[str, dict[str, object]] = {}
         self.selected: dict[str, set[str]] = {}
@@ -66,8 +78,9 @@ class PublisherMachine(RuleBasedStateMachine):
         self.born = 0
         self.now = 0.0
         self.once: set[str] = set()
-        self.failed = False
-        self.disturbed: set[str] = set()
+        self.edited = False
+        self.disturbed = set(before)
+        self.hidden: set[str] = set()
         self._restart()
         self._create("web", {"m1", "m2"}, "www.acme.example")
         self._create("api", {"m2", "m4"}, "")
@@ -75,11 +88,14 @@ class PublisherMachine(RuleBasedStateMachine):
 
     def _restart(self) -> None:
         self.provider = FaultyProvider(self.zones, "acme.example", capabilities=self.capabilities)
-        self.publisher = DnsPublisher(
+        self.publisher = self._publisher(self.provider)
+
+    def _publisher(self, provider: FaultyProvider, store: InventoryStore | None = None) -> DnsPublisher:
+        return DnsPublisher(
             SETTINGS,
-            self.provider,
+            provider,
             gate=lambda: None,
-            store=self.store,
+            store=store or self.store,
             clock=lambda: self.now,
             choose=random.Random(0),
         )
@@ -149,28 +165,52 @@ class PublisherMachine(RuleBasedStateMachine):
     def api_returns(self) -> None:
         self.unread = set()
 
+    @rule(name=services, faults=some_faults)
+    def a_list_lacks_or_has_again(self, name: str, faults: list[str]) -> None:
+        """Absence says nothing: what is published stays."""
+        self.hidden ^= {name}
+        self.look(faults)
+
+    @rule()
+    def another_process_leads_meanwhile(self) -> None:
+        """It makes the zone as wanted; this process learns of it by its next write, or by its audit."""
+        before = Epoch.parse(self.content[FENCE, "TXT"].rdatas) if (FENCE, "TXT") in self.content else None
+        other = self._publisher(FaultyProvider(self.zones, "acme.example", capabilities=self.capabilities))
+        self._want(other)
+        other.step()
+        assert other.state().epoch == (before.number if before else 0) + 1
+        self.edited = True
+        self._note_published()
+
     # What others do in the zone
+
+    def _edit(self) -> None:
+        """A name server counts an edit; the federation sees it in its audit."""
+        self.zones.serial += 1
+        self.edited = True
 
     @rule(
         name=st.sampled_from(FOREIGN_NAMES),
         kind=st.sampled_from(("A", "A", "CNAME", "TXT", "MX", "AAAA")),
     )
     def foreign_write(self, name: str, kind: str) -> None:
-        """Others write a set that is not there; a zone has no other data beside a CNAME."""
+        """Others write a set that is not there and that no marker claims; a zone has no other data beside a CNAME."""
         there = {t for n, t in self.content if n == name}
+        state = zone_view(self.content.values(), FENCE).names.get(name)
+        there |= set(state.marker.types) if state and state.marker else set()
         if kind in there or "CNAME" in there or (kind == "CNAME" and there):
             return
         rdata = {"A": "192.0.2.9", "AAAA": "2001:db8::9", "TXT": '"note"', "CNAME": "x.example.", "MX": "1 x."}[kind]
         self.content[name, kind] = self.foreign[name, kind] = RecordSet(name, kind, (rdata,), 60)
         self.disturbed.add(name.removeprefix("_rancherctl."))
-        self.zones.serial += 1
+        self._edit()
 
     @precondition(lambda self: self.foreign)
     @rule(data=st.data())
     def foreign_delete(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.foreign)))
         del self.foreign[key], self.content[key]
-        self.zones.serial += 1
+        self._edit()
 
     @precondition(lambda self: self._ours())
     @rule(data=st.data())
@@ -182,7 +222,7 @@ class PublisherMachine(RuleBasedStateMachine):
             del self.content[key]
         elif key[1] == "A":
             self.content[key] = RecordSet(key[0], "A", ("192.0.2.8",), 30)
-        self.zones.serial += 1
+        self._edit()
 
     # What the publisher does
 
@@ -190,10 +230,9 @@ class PublisherMachine(RuleBasedStateMachine):
     def look(self, faults: list[str]) -> None:
         self.provider.faults = list(faults)
         self._want()
-        try:
+        with suppress(RancherctlError):  # it looks again
             self.publisher.step()
-        except RancherctlError:
-            self.failed = True
+        self.edited |= "stale" in faults
         self.provider.faults = []
         self._note_published()
 
@@ -201,7 +240,9 @@ class PublisherMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         """Without faults: as wanted after three looks, and then no call."""
         self._want()
-        self.now += 2 * AUDIT_SECONDS
+        if self.edited:
+            self.now += 2 * AUDIT_SECONDS
+        self.edited = False
         for _ in range(3):
             try:
                 self.publisher.step()
@@ -218,15 +259,41 @@ class PublisherMachine(RuleBasedStateMachine):
         lost = {name for name in self.disturbed if (name, "A") not in self.content}
         self.disturbed = lost | {name.removeprefix("_rancherctl.") for name, _ in self.foreign}
 
+    @rule()
+    def all_troubles_end(self) -> None:
+        """The zone has no trace of what was: names, aliases and markers are those of a publisher without a history."""
+        for trouble in (self.unready, self.drained, self.down, self.unread, self.hidden):
+            trouble.clear()
+        for key in self.foreign.keys() - {(s.name, s.type) for s in THEIRS}:
+            del self.foreign[key], self.content[key]
+            self._edit()
+        self.settle()
+        zones = MemoryZones("acme.example")
+        fresh = self._publisher(
+            FaultyProvider(zones, "acme.example", capabilities=self.capabilities), MemoryInventory()
+        )
+        self._want(fresh)
+        fresh.step()
+        known = {f"service/default/{name}" for name in self.objects}
+        orphans = {finding.name for finding in self.publisher.state().orphans if finding.object not in known}
+        assert self._names(self.content, orphans) == self._names(zones.sets[ZONE])
+
+    def _names(
+        self, content: Mapping[tuple[str, str], RecordSet], but: Collection[str] = ()
+    ) -> dict[tuple[str, str], RecordSet]:
+        """What the federation has in a zone, without the zone marker and some names."""
+        left = {FENCE, *but, *(f"_rancherctl.{name}" for name in but)}
+        return {key: s for key, s in content.items() if key[0] not in left and key not in self.foreign}
+
     def _note_published(self) -> None:
         there = {name for name in self.objects if (f"{name}.default.acme.svc.{ZONE}", "A") in self.content}
         self.once = (self.once | there) & (self.objects.keys() - self.gone)
 
-    def _want(self) -> None:
+    def _want(self, publisher: DnsPublisher | None = None) -> None:
         verdicts = {self._address(m): Verdict(True, "down", 0.0) for m in self.down}
         known = [p for m, p in self.places.items() if m not in self.unread]
-        self.publisher.want(
-            [self._service(name) for name in self.objects],
+        (publisher or self.publisher).want(
+            [self._service(name) for name in self.objects if name not in self.hidden],
             verdicts,
             places=known,
             gone={f"default/{n}" for n in self.gone},
@@ -272,13 +339,15 @@ class PublisherMachine(RuleBasedStateMachine):
     def _check_wanted(self) -> None:
         """Each Service with a living shard has exactly the addresses of the living ones, unless others are there."""
         view = zone_view(self.content.values(), FENCE)
+        conflicts = {finding.name for finding in self.publisher.state().conflicts}
         for name in self.objects:
             last = f"{name}.default.acme.svc.{ZONE}"
+            if not self._lives(name) or name in self.gone or name in self.hidden:
+                continue
             if any(key in self.foreign for key in ((last, t) for t in (*OUR_TYPES,))) or (
                 (f"_rancherctl.{last}", "TXT") in self.foreign
             ):
-                continue
-            if not self._lives(name) or name in self.gone:
+                assert last in conflicts
                 continue
             living = {
                 self._address(m)
@@ -315,8 +384,21 @@ class PublisherMachine(RuleBasedStateMachine):
         aliases = {name for name, kind in content if kind == "CNAME"}
         assert not {(name, kind) for name, kind in content if name in aliases and kind != "CNAME"}
 
+    @invariant()
+    def no_alias_is_written_if_types_cannot_change(self) -> None:
+        if hasattr(self, "capabilities") and not self.capabilities.atomic:
+            assert not {key for key in self.content.keys() - self.foreign.keys() if key[1] == "CNAME"}
+
+    @invariant()
+    def no_alias_leads_to_records_of_others(self) -> None:
+        """Once it is known that they are there."""
+        if not getattr(self, "edited", True) and not self.publisher.state().problem:
+            theirs = {name for name, kind in self.foreign if kind in OUR_TYPES}
+            for key, alias in self._names(self.content).items():
+                assert key[1] != "CNAME" or theirs.isdisjoint(alias.rdatas)
+
 
 PublisherMachine.TestCase.settings = hypothesis_settings(
-    max_examples=80, stateful_step_count=40, deadline=None, phases=(Phase.explicit, Phase.generate)
+    max_examples=150, stateful_step_count=40, deadline=None, phases=(Phase.explicit, Phase.generate)
 )
 TestPublisherMachine = PublisherMachine.TestCase

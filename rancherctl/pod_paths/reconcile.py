@@ -6,8 +6,10 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
+from rancherctl.contract import CHECK_DEVICE
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.objects import Node
@@ -24,9 +26,16 @@ CONFIRM_SECONDS: Final = 5.0
 """A failure is reported if it is still there after this time: kube-proxy or the DNS server may just restart."""
 START_SECONDS: Final = 60.0
 """How long a new agent's failures count as part of its start, unless a check has passed."""
+FAILING_SECONDS: Final = 20.0
+"""Until the next check while something fails: what works again is to be said soon."""
 JITTER: Final = 0.2
 """Part of the period by which checks come earlier or later, so that hosts do not check at the same moment."""
 API_BALANCER: Final = ("127.0.0.1", 7443)
+
+
+def device_there() -> bool:
+    """Whether this host has the device that leads to the endpoint; it goes with the endpoint's process."""
+    return Path("/sys/class/net", CHECK_DEVICE).exists()
 
 
 def path_config(settings: HostSettings) -> PathConfig:
@@ -97,10 +106,12 @@ class PodPathsRole:
         check: PathCheck | None = None,
         clock: Callable[[], float] = time.monotonic,
         choose: Callable[[], float] = random.random,
+        attached: Callable[[], bool] = device_there,
     ) -> None:
         self._config, self._network, self._transport = config, network, transport
         self._check = check or PathCheck(config, transport)
-        self._period, self._clock, self._choose = period, clock, choose
+        self._period, self._clock, self._choose, self._device = period, clock, choose, attached
+        self._attached, self._failures = False, 0
         self._began = self._due = clock()
         self._reported, self._passed = STARTING, False
         self._last: HostPaths | None = None
@@ -109,16 +120,22 @@ class PodPathsRole:
         """Do nothing: the endpoint keeps answering other hosts."""
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Check if it is time to, and return what is known."""
-        if self._clock() >= self._due:
+        """Check if it is time to, and return what is known.
+
+        At once if the endpoint was restarted: until it is connected again, other hosts do not reach it.
+        """
+        if self._clock() >= self._due or (self._attached and not self._device()):
             nodes = snapshot.table("nodes")
             found = self._found(nodes.items) if nodes.synced else STARTING
             self._reported, again = self._judge(found)
-            self._due = self._clock() + (CONFIRM_SECONDS if again else self._pause())
+            self._due = self._clock() + (CONFIRM_SECONDS if again else self._pause(found))
         return to_section(self._reported)
 
-    def _pause(self) -> float:
-        return self._period * (1 + JITTER * (2 * self._choose() - 1))
+    def _pause(self, found: HostPaths) -> float:
+        period = self._period if all_pass(found) else min(self._period, FAILING_SECONDS)
+        if self._failures:  # the endpoint may just start
+            period = min(self._period, 2.0 ** min(self._failures, 10))
+        return period * (1 + JITTER * (2 * self._choose() - 1))
 
     def _judge(self, found: HostPaths) -> tuple[HostPaths, bool]:
         """What to report, and whether to check again soon."""
@@ -135,8 +152,10 @@ class PodPathsRole:
         """The result of a check now; STARTING while this host has no pod range."""
         if not self._config.routed:
             return self._check.run("", ())
+        self._attached, self._failures = False, self._failures + 1
         own = desired.own_pod_cidr(nodes, self._config.node)
         if not own:
+            self._failures = 0
             return STARTING
         try:
             peers = desired.peers(nodes, self._network)
@@ -144,6 +163,7 @@ class PodPathsRole:
             state = desired.desired(self._network, links, own, peers)
             here = endpoint(own)
             self._check.attach(here, pod_mtu(state, links.mtu))
+            self._attached, self._failures = True, 0
             return self._check.run(here.address, asked(self._config.node, peers, state))
         except RancherctlError as error:
             return could_not_run(f"{error}{f': {error.why}' if error.why and error.why not in str(error) else ''}")

@@ -12,7 +12,13 @@ from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.network.model import NetworkConfig
 from rancherctl.pod_paths.check import PathConfig, Target, wrong_route
 from rancherctl.pod_paths.model import Check, Endpoint, HostPaths, endpoint
-from rancherctl.pod_paths.reconcile import CONFIRM_SECONDS, START_SECONDS, PodPathsRole, service_address
+from rancherctl.pod_paths.reconcile import (
+    CONFIRM_SECONDS,
+    FAILING_SECONDS,
+    START_SECONDS,
+    PodPathsRole,
+    service_address,
+)
 from tests.unit.network.test_reconcile import Tools
 
 YES, NO = Check("yes"), Check("no", "firewall", "dropped")
@@ -42,7 +48,7 @@ class FakeCheck:
 
 class Site:
     def __init__(self) -> None:
-        self.now, self.check = 1000.0, FakeCheck()
+        self.now, self.check, self.connected = 1000.0, FakeCheck(), True
         self.role = PodPathsRole(
             CONFIG,
             NETWORK,
@@ -51,6 +57,7 @@ class Site:
             check=self.check,  # type: ignore[arg-type]
             clock=lambda: self.now,
             choose=lambda: 0.5,
+            attached=lambda: self.connected,
         )
 
     def after(self, seconds: float, *, synced: bool = True) -> dict[str, Any]:
@@ -122,6 +129,32 @@ def test_an_endpoint_that_cannot_be_attached_is_unknown_not_a_failure(site: Site
     site.check.broken = "the check endpoint does not run"
     section = site.after(60)
     assert section["dns"] == {"answer": "unknown", "cause": "endpoint", "reason": "the check endpoint does not run"}
+
+
+def test_an_endpoint_that_was_restarted_is_connected_again_at_once(site: Site) -> None:
+    """Other hosts would find a firewall here: the apply of another release restarts it after the agent."""
+    site.after(0)
+    site.connected, site.check.broken = False, "the check endpoint does not run"
+    site.after(1)
+    runs = site.check.runs
+    site.check.broken = ""
+    site.after(1)
+    assert site.check.runs == runs, "not while it starts"
+    site.after(1)
+    assert site.check.runs == runs + 1
+    site.connected = True
+    site.after(59)
+    assert site.check.runs == runs + 1
+
+
+def test_a_failure_is_looked_at_more_often(site: Site) -> None:
+    site.after(0)
+    site.check.found = BAD
+    site.after(60)
+    site.after(CONFIRM_SECONDS)
+    site.check.found = GOOD
+    assert site.after(FAILING_SECONDS - 1)["dns"]["answer"] == "no"
+    assert site.after(1)["dns"]["answer"] == "yes"
 
 
 def test_addresses_of_a_pod_range() -> None:

@@ -45,7 +45,21 @@ def last_words(name: str, since: float) -> list[str]:
     failures = newest(1, began, "_PID=1", f"UNIT={name}", f"MESSAGE_ID={PROCESS_EXIT}", f"MESSAGE_ID={UNIT_FAILED}")
     entries = newest(LINES, began, f"_SYSTEMD_UNIT={name}", "+", "_PID=1", f"UNIT={name}")
     dead = str(failures[-1].get("INVOCATION_ID") or "") if failures else ""
-    return chosen(name, of_invocation(entries, dead) if dead else entries)
+    return chosen(name, of_ended(name, entries, dead))
+
+
+def of_ended(name: str, entries: list[JournalEntry], dead: str) -> list[JournalEntry]:
+    """The entries of the invocation that ended; all, if it is not known. Pure.
+
+    On a busy host journald may read the lines of a process when that has gone, and then they have another ID or none:
+    if no line of a process has the ID, the fatal ones of any are taken. A process that is stopped logs none.
+    """
+    if not dead:
+        return entries
+    found = of_invocation(entries, dead)
+    if any(not _by_systemd(name, text) for entry in found for text in _texts(entry)):
+        return found
+    return [e for e in entries if any(_weight(text, e) == CRITICAL_PRIORITY for text in _texts(e))] or found
 
 
 def of_invocation(entries: list[JournalEntry], wanted: str) -> list[JournalEntry]:

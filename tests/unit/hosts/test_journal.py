@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.hosts.remote.journal import LINE_LIMIT, chosen, of_invocation
+from rancherctl.hosts.remote.journal import LINE_LIMIT, chosen, of_ended, of_invocation
 
 NAME = "rancherctl-a.service"
 WARNING = 'W1128 13:57:00.495510   22794 logging.go:55] [core] grpc: failed to connect to {Addr: "…"}'
@@ -63,6 +63,19 @@ def test_late_lines_belong_to_the_start_of_their_stream() -> None:
     ]
     assert [entry["MESSAGE"] for entry in of_invocation(log, "one")] == ["Starting A", "a", "b", "c", "d"]
     assert [entry["MESSAGE"] for entry in of_invocation(log, "two")] == ["Starting A", "x", "y"]
+
+
+def test_if_no_line_of_a_process_has_the_id_of_the_one_that_ended_fatal_lines_count() -> None:
+    """A busy host: journald was late. What the former process logged when it was stopped is no cause."""
+    ended = [
+        {"MESSAGE": EXITED, "INVOCATION_ID": "one"},
+        {"MESSAGE": f"{NAME}: Start request repeated too quickly.", "INVOCATION_ID": "one"},
+    ]
+    stopped = [{"MESSAGE": "stopping", "_SYSTEMD_INVOCATION_ID": "zero"}]
+    late = [{"MESSAGE": WARNING, "_STREAM_ID": "1"}, {"MESSAGE": FAILED, "_STREAM_ID": "1"}]
+    assert chosen(NAME, of_ended(NAME, [*stopped, *late, *ended], "one")) == [FAILED]
+    assert chosen(NAME, of_ended(NAME, [*stopped, *ended], "one")) == [text["MESSAGE"] for text in ended]
+    assert of_ended(NAME, stopped, "") == stopped
 
 
 def test_the_priority_set_by_the_process_counts() -> None:

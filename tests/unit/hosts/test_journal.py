@@ -66,7 +66,7 @@ def test_late_lines_belong_to_the_start_of_their_stream() -> None:
 
 
 def test_if_no_line_of_a_process_has_the_id_of_the_one_that_ended_fatal_lines_count() -> None:
-    """A busy host: journald was late. What the former process logged when it was stopped is no cause."""
+    """A busy host: journald was late. What the former process logged when it was stopped does not count."""
     ended = [
         {"MESSAGE": EXITED, "INVOCATION_ID": "one"},
         {"MESSAGE": f"{NAME}: Start request repeated too quickly.", "INVOCATION_ID": "one"},

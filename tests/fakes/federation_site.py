@@ -22,6 +22,7 @@ from rancherctl.federation.public_dns import PublicDns
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
+from rancherctl.text import plural
 from tests.fakes.dns_provider import lines
 from tests.fakes.federation_hub import hub_options
 from tests.fakes.kube import FakeApi
@@ -151,11 +152,17 @@ class FederationSite:
             return sorted(name for collection, _, name in store.objects if collection == SERVICES)
 
     def reported(self) -> bool:
-        """Whether the status of every Service says that all is as it should be."""
+        """Whether the status of every Service says that all is as it should be, with an address of each member."""
         with self.api.store.changed:
             found = [obj for (kind, _, _), obj in self.api.store.objects.items() if kind == SERVICES]
         conditions = [obj.get("status", {}).get("conditions") or () for obj in found]
-        return all(len(each) >= 3 and all(c["status"] == "True" for c in each) for each in conditions)
+        published = f"has {plural(len(self.members), 'address', 'addresses')}"
+        return all(
+            len(each) >= 3
+            and all(c["status"] == "True" for c in each)
+            and any(str(c.get("message")).endswith(published) for c in each)
+            for each in conditions
+        )
 
     def zone(self, *, markers: bool = False) -> list[str]:
         """The records of the public zone, without that of the process."""

@@ -229,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, found)
         if self.command == "POST" and (answer := self.fake.post(path, body)) is not None:
             return self.answer(201, answer)
-        collection, namespace, name, _sub = split(path)
+        collection, namespace, name, sub = split(path)
         store, dry = self.fake.store, bool(query.get("dryRun"))
         match self.command:
             case "GET" if "watch" in query:
@@ -244,9 +244,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, store.update(collection, namespace, name, body, dry=dry))
             case "PATCH" if self.headers["Content-Type"] == "application/apply-patch+yaml":
                 force = query.get("force") == "true"
-                self.answer(
-                    200, store.apply(collection, namespace, name, body, query["fieldManager"], force=force, dry=dry)
-                )
+                with store.changed:
+                    if sub:
+                        store.get(collection, namespace, name)  # an apply of a status creates nothing
+                    found = store.apply(collection, namespace, name, body, query["fieldManager"], force=force, dry=dry)
+                self.answer(200, found)
             case "PATCH":
                 with store.changed:
                     self.answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -83,9 +84,11 @@ class PublicDns:
             self._process.wait(60)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal, for example SIGSTOP."""
+        """Send a signal; after SIGSTOP no thread of the server runs any more."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def dig(self, name: str, kind: str = "A") -> list[str]:
         """The lines of ``dig +short``."""

@@ -1,6 +1,6 @@
 """An environment of four lab hosts: time to create it, latency of new routes and names, memory of agents.
 
-One JSON line per value.
+One JSON line per value. BENCH_HOSTS (4, at least 2): the number of hosts; latencies depend on it if they share one machine.
 
 tests/bench/environment.py            creates its own lab and removes it
 tests/bench/environment.py NAME       uses the one that a test run with RANCHERCTL_TEST_KEEP=NAME left
@@ -34,7 +34,7 @@ from rancherctl.lab.session import open_lab, running_lab  # noqa: E402
 from tests.lab import workloads as w  # noqa: E402
 from tests.lab.support import Environment, make, until  # noqa: E402
 
-HOSTS = 4
+HOSTS = int(os.environ.get("BENCH_HOSTS", "4"))
 ROUNDS = 40
 PAUSE = 0.002
 SPACE = "bench"

@@ -1,6 +1,6 @@
 """An environment of four lab hosts: time to create it, latency of new routes and names, memory of agents.
 
-One JSON line per value. BENCH_HOSTS (4, at least 2): the number of hosts; latencies depend on it if they share one machine.
+One JSON line per value. BENCH_HOSTS (4, at least 2): the number of hosts; latencies depend on it.
 
 tests/bench/environment.py            creates its own lab and removes it
 tests/bench/environment.py NAME       uses the one that a test run with RANCHERCTL_TEST_KEEP=NAME left

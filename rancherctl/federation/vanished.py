@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.federation.apis import HubApi
 from rancherctl.federation.objects import Federated, ObjectId
 from rancherctl.federation.pending import PendingEntry
-from rancherctl.kube.client import Json, Resource
 
 log = logging.getLogger(__name__)
 YOUNG_SECONDS: Final = 20.0
@@ -22,16 +22,10 @@ KEPT_SECONDS: Final = 60.0
 """How long its copies are looked for; what comes later is an orphan, which is reported and not deleted."""
 
 
-class Reader(Protocol):
-    """The federation's API."""
-
-    def get(self, resource: Resource, name: str, *, namespace: str = "") -> Json: ...
-
-
 class VanishedObjects:
     """Absence from a list proves nothing, so the API is asked for the object itself. ``clock``: monotonic seconds."""
 
-    def __init__(self, api: Reader, clock: Callable[[], float]) -> None:
+    def __init__(self, api: HubApi, clock: Callable[[], float]) -> None:
         self._api, self._clock = api, clock
         self._young: dict[ObjectId, tuple[str, float]] = {}
         self._vanished: dict[ObjectId, tuple[str, float]] = {}

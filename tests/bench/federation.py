@@ -29,7 +29,6 @@ from rancherctl.contract import FEDERATION_CONTROLLER  # noqa: E402
 from rancherctl.environments.manifests.federation import cluster_kind  # noqa: E402
 from rancherctl.errors import NotFoundError  # noqa: E402
 from rancherctl.federation.cluster import CLUSTERS  # noqa: E402
-from rancherctl.federation.hub import SPEC, Hub  # noqa: E402
 from rancherctl.federation.inventory import MemoryInventory  # noqa: E402
 from rancherctl.federation.model import (  # noqa: E402
     FederatedService,
@@ -47,10 +46,9 @@ from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones  
 from rancherctl.federation.public_dns import PublicDns  # noqa: E402
 from rancherctl.federation.records import Context, Memo, desired  # noqa: E402
 from rancherctl.federation.zone_plan import zone_plan  # noqa: E402
-from rancherctl.kube.cache import Cache  # noqa: E402
 from rancherctl.kube.client import NAMESPACES, SECRETS, SERVICES, Resource  # noqa: E402
 from rancherctl.kube.rest import RestClient  # noqa: E402
-from tests.fakes.federation_hub import hub_options  # noqa: E402
+from tests.fakes.federation_hub import HubProcess  # noqa: E402
 from tests.fakes.member_api import cluster_json, secret_json  # noqa: E402
 from tests.fakes.member_process import MemberPlace, Members, member_processes  # noqa: E402
 
@@ -148,20 +146,15 @@ class Probes:
         self._ended.set()
 
 
-class Process:
+class Process(HubProcess):
     """The federation's process: the Hub, called as its controller process calls it."""
 
     def __init__(self, api: RestClient, probes: Probes) -> None:
-        self.wake, self.ended = threading.Event(), threading.Event()
         self.zones, self.names = MemoryZones(ZONE), list[PublicDns]()
         self._probes = probes
         self.provider = MemoryProvider(self.zones, ZONE)
-        options = hub_options(self.wake, names=self._names)
-        self.hub = Hub(api, lambda uid: FederationSettings("acme", uid, ZONE, "memory"), options)
-        self.cache = Cache(api, SPEC.tables, lambda _: self.wake.set())
-        self.cache.start()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+        super().__init__(api, lambda uid: FederationSettings("acme", uid, ZONE, "memory"), names=self._names)
+        self.__enter__()
 
     def _names(self, settings: FederationSettings) -> PublicDns:
         names = PublicDns(
@@ -177,14 +170,6 @@ class Process:
         threading.Thread(target=self._probes.report, args=(names,), daemon=True).start()
         return names
 
-    def run(self) -> None:
-        while not self.ended.is_set():
-            self.wake.clear()
-            snapshot = self.cache.snapshot()
-            if snapshot.synced:
-                self.hub.reconcile(snapshot)
-            self.wake.wait(0.5)
-
     def in_sync(self) -> int:
         """How many copies of Services are known to be in sync."""
         handles = list(self.hub.links.values())
@@ -197,11 +182,7 @@ class Process:
 
     def stop(self) -> None:
         self._probes.stop()
-        self.ended.set()
-        self.wake.set()
-        self.thread.join(60)
-        self.hub.stop()
-        self.cache.stop()
+        self.__exit__()
 
 
 def fill(api: RestClient, members: Members) -> None:

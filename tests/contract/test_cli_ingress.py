@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from rancherctl.cli import app
-from rancherctl.credentials.registry import Access, Registry
-from rancherctl.credentials.renewal import Renewal
 from rancherctl.ingress.model import HASH_SCHEME
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import ingress
 from rancherctl.placement.model import Roster, RosterHost
 from rancherctl.placement.place import place
 from tests.fakes.kube import FakeApi
+from tests.fakes.signed_in import sign_in
 
 INGRESSES = "/apis/networking.k8s.io/v1/ingresses"
 CONFIGMAPS = "/api/v1/configmaps"
@@ -49,13 +48,7 @@ def _object(name: str, namespace: str = "shop", **status: Any) -> dict[str, Any]
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     api = FakeApi()
-    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    monkeypatch.setenv("RANCHERCTL_ENV", "demo")
-    folder = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments"
-    Registry(folder).save(Access("demo", api.url, "", "op", "s"))
-    (folder / "demo.yaml").write_text("")
-    monkeypatch.setattr(Renewal, "document", lambda self, name, force=False: json.dumps({"status": {"token": "t"}}))
+    sign_in(tmp_path, monkeypatch, api.url)
     api.store.put(
         "/apis/networking.k8s.io/v1/ingressclasses",
         "",

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from rancherctl.cli import app
-from rancherctl.credentials.registry import Access, Registry
-from rancherctl.credentials.renewal import Renewal
 from tests.fakes.kube import FakeApi
+from tests.fakes.signed_in import sign_in
 
 CONFIGMAPS, ROLES = "/api/v1/configmaps", "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 Call = Callable[..., tuple[int, str, str]]
@@ -31,13 +30,7 @@ def config(name: str, value: str = "1", **meta: str) -> dict[str, Any]:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     api = FakeApi()
-    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    monkeypatch.setenv("RANCHERCTL_ENV", "demo")
-    folder = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments"
-    Registry(folder).save(Access("demo", api.url, "", "op", "s"))
-    (folder / "demo.yaml").write_text("")
-    monkeypatch.setattr(Renewal, "document", lambda self, name, force=False: json.dumps({"status": {"token": "t"}}))
+    sign_in(tmp_path, monkeypatch, api.url)
     for namespace in ("default", "shop"):
         api.store.put("/api/v1/namespaces", "", {"metadata": {"name": namespace}})
     yield api

@@ -11,13 +11,12 @@ import pytest
 
 from rancherctl.cli import app
 from rancherctl.contract import MOVING_KEY, NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SERVICES_KEY
-from rancherctl.credentials.registry import Access, Registry
-from rancherctl.credentials.renewal import Renewal
 from rancherctl.services.model import HostPorts
 from rancherctl.services.report import to_section
 from rancherctl.services.translate import ServicePolicy, policy_to_json
 from tests.fakes import services as fake
 from tests.fakes.kube import FakeApi
+from tests.fakes.signed_in import sign_in
 
 SERVICES = "/api/v1/services"
 CONFIGMAPS = "/api/v1/configmaps"
@@ -39,13 +38,7 @@ def stored(name: str, **data: str) -> dict[str, Any]:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     api = FakeApi()
-    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    monkeypatch.setenv("RANCHERCTL_ENV", "demo")
-    folder = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments"
-    Registry(folder).save(Access("demo", api.url, "", "op", "s"))
-    (folder / "demo.yaml").write_text("")
-    monkeypatch.setattr(Renewal, "document", lambda self, name, force=False: json.dumps({"status": {"token": "t"}}))
+    sign_in(tmp_path, monkeypatch, api.url)
     roster, policy = fake.roster(2), policy_to_json(ServicePolicy())
     data = {ROSTER_NAME: roster.to_json(), SERVICES_KEY: policy, MOVING_KEY: '{"h1":["shop/dns"]}'}
     api.store.put(CONFIGMAPS, NAMESPACE, stored(ROSTER_NAME, **data))

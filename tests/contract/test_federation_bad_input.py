@@ -26,10 +26,8 @@ KEY = 'key "acme" { algorithm hmac-sha256; secret "c2VjcmV0"; };'
 
 @pytest.fixture(scope="module")
 def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicDns]:
-    server = PublicDns(tmp_path_factory.mktemp("bind"))
-    server.start()
-    yield server
-    server.stop()
+    with PublicDns(tmp_path_factory.mktemp("bind")) as server:
+        yield server
 
 
 @dataclass(frozen=True)

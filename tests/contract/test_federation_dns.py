@@ -30,10 +30,8 @@ M1, M2 = "203.0.113.1", "203.0.113.2"
 
 @pytest.fixture(scope="module")
 def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicDns]:
-    server = PublicDns(tmp_path_factory.mktemp("bind"))
-    server.start()
-    yield server
-    server.stop()
+    with PublicDns(tmp_path_factory.mktemp("bind")) as server:
+        yield server
 
 
 @dataclass

@@ -24,10 +24,8 @@ NAMES = 3 * len(SERVICES)
 
 @pytest.fixture
 def bind(tmp_path: Path) -> Iterator[PublicDns]:
-    server = PublicDns(tmp_path / "bind")
-    server.start()
-    yield server
-    server.stop()
+    with PublicDns(tmp_path / "bind") as server:
+        yield server
 
 
 def published(bind: PublicDns) -> int:

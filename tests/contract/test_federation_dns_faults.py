@@ -41,10 +41,8 @@ M1, M2 = "203.0.113.1", "203.0.113.2"
 
 
 def _server(folder: Path, **options: str) -> Iterator[PublicDns]:
-    server = PublicDns(folder, **options)  # type: ignore[arg-type]
-    server.start()
-    yield server
-    server.stop()
+    with PublicDns(folder, **options) as server:  # type: ignore[arg-type]
+        yield server
 
 
 @pytest.fixture(scope="module")

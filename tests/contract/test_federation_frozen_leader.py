@@ -28,10 +28,8 @@ OTHER = "203.0.113.2"
 
 @pytest.fixture
 def bind(tmp_path: Path) -> Iterator[PublicDns]:
-    server = PublicDns(tmp_path / "bind")
-    server.start()
-    yield server
-    server.stop()
+    with PublicDns(tmp_path / "bind") as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
 from rancherctl.environments.manifests.federation import cluster_kind
-from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.errors import NotFoundError
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS
-from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join as joining
 from rancherctl.federation.operator import leave as leaving
 from rancherctl.federation.operator.join_checks import Wanted
-from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json, Resource
 from rancherctl.kube.rest import RestClient
-from tests.fakes.federation_hub import hub_options
+from tests.fakes.federation_hub import HubProcess
 from tests.lab.apiserver import ApiServer, running
 
 GIVE_UP = 60.0
@@ -53,31 +50,15 @@ class Site:
     member_api: RestClient
     server: ApiServer
     leading: bool = True
-    wake: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Site:
-        options = hub_options(self.wake, lambda: self.leading)
-        self.hub = Hub(self.hub_api, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
-        self.cache = Cache(self.hub_api, SPEC.tables, lambda _: self.wake.set())
-        self.cache.start()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+        settings = lambda uid: FederationSettings("acme", uid, "acme.example", "none")
+        self.process = HubProcess(self.hub_api, settings, leading=lambda: self.leading)
+        self.process.__enter__()
         return self
 
-    def run(self) -> None:
-        while not self.ended.is_set():
-            self.wake.clear()
-            with suppress(RancherctlError):  # the process logs it and tries again
-                self.hub.reconcile(self.cache.snapshot())
-            self.wake.wait(0.5)
-
     def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.wake.set()
-        self.thread.join(20)
-        self.hub.stop()
-        self.cache.stop()
+        self.process.__exit__()
 
     def wanted(self) -> Wanted:
         return Wanted("m1", (self.server.url,), self.server.ca.read_text(), {"env": "prod"}, ("203.0.113.0/24",))
@@ -144,8 +125,8 @@ def test_another_cluster_at_the_address_is_not_written_to(site: Site) -> None:
     """The same API server plays the other cluster: the identity that was stored is not its own."""
     right = site.hub_api.get(CLUSTERS, "m1")["status"]["uid"]
     site.leading = False
-    site.wake.set()
-    until("disconnected", lambda: not site.hub.links)
+    site.process.wake.set()
+    until("disconnected", lambda: not site.process.hub.links)
     site.hub_api.patch(CLUSTERS, "m1", {"status": {"uid": "another"}}, subresource="status")
     site.leading = True
     site.is_now("CredentialValid", "False", "IdentityChanged")
@@ -154,8 +135,8 @@ def test_another_cluster_at_the_address_is_not_written_to(site: Site) -> None:
     with pytest.raises(NotFoundError):
         site.member_api.get(SERVICES, "never", namespace="default")
     site.leading = False
-    site.wake.set()
-    until("disconnected", lambda: not site.hub.links)
+    site.process.wake.set()
+    until("disconnected", lambda: not site.process.hub.links)
     site.hub_api.patch(CLUSTERS, "m1", {"status": {"uid": right}}, subresource="status")
     site.leading = True
     site.is_now("Ready", "True")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +22,18 @@ from rancherctl.errors import (
     ConflictError,
     NotFoundError,
     PreflightError,
-    RancherctlError,
     TimeoutExceededError,
 )
 from rancherctl.federation import tokens
 from rancherctl.federation.cluster import CLUSTERS
-from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.operator import join, leave, member_objects, overview
 from rancherctl.federation.operator.join_checks import Wanted
 from rancherctl.kube import apply as kube
-from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SECRETS, SERVICES, Json
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
-from tests.fakes.federation_hub import hub_options
+from tests.fakes.federation_hub import HubProcess
 from tests.lab.apiserver import ApiServer, running
 
 GIVE_UP = 40.0
@@ -91,34 +87,9 @@ def _served(hub: RestClient) -> bool:
     return True
 
 
-@contextmanager
-def hub_running(sites: Sites) -> Iterator[None]:
-    """The Hub as rancherctl-federation runs it, without an election."""
-    wake, ended = threading.Event(), threading.Event()
-    options = hub_options(wake)
-    hub = Hub(sites.hub, lambda uid: FederationSettings("acme", uid, "acme.example", "none"), options)
-    cache = Cache(sites.hub, SPEC.tables, lambda _: wake.set())
-
-    def run() -> None:
-        while not ended.is_set():
-            wake.clear()
-            try:
-                hub.reconcile(cache.snapshot())
-            except RancherctlError:
-                log.exception("tried again, as by the process")
-            wake.wait(0.5)
-
-    cache.start()
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        wake.set()
-        thread.join(10)
-        hub.stop()
-        cache.stop()
+def hub_running(sites: Sites) -> HubProcess:
+    """rancherctl-federation without public names."""
+    return HubProcess(sites.hub, lambda uid: FederationSettings("acme", uid, "acme.example", "none"))
 
 
 @pytest.fixture

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import copy
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
-from rancherctl.errors import RancherctlError, UnreachableError
+from rancherctl.errors import UnreachableError
 from rancherctl.federation.host_names import Answer, Resolve
-from rancherctl.federation.hub import SPEC, Hub
 from rancherctl.federation.inventory import MemoryInventory
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.probe_targets import Target
 from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones
 from rancherctl.federation.public_dns import PublicDns
-from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
 from rancherctl.text import plural
 from tests.fakes.dns_provider import lines
-from tests.fakes.federation_hub import hub_options
+from tests.fakes.federation_hub import HubProcess
 from tests.fakes.kube import FakeApi
 from tests.fakes.member_api import CLUSTERS, NAMESPACES, MemberApi, cluster_json, secret_json
 from tests.fakes.member_process import SERVICES, MemberStore
@@ -51,25 +46,18 @@ def writes(api: FakeApi) -> list[tuple[str, str]]:
     return [(verb, path) for verb, path in api.requests if verb != "GET" and any(k in f"{path} " for k in kinds)]
 
 
-@dataclass
-class Process:
-    """The Hub as rancherctl-federation runs it, without an election."""
+class Process(HubProcess):
+    """rancherctl-federation with a zone in memory. ``names`` is there once the Hub works."""
 
-    api: FakeApi
-    zones: MemoryZones
-    resolve: Resolve
-    wake: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
+    names: PublicDns
 
-    def __enter__(self) -> Process:
-        self.client = RestClient(self.api.url)
-        self.provider = MemoryProvider(self.zones, ZONE)
-        self.hub = Hub(self.client, _settings, hub_options(self.wake, names=self._names, resolve=self.resolve))
-        self.cache = Cache(self.client, SPEC.tables, lambda _: self.wake.set())
-        self.cache.start()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-        return self
+    def __init__(self, api: FakeApi, zones: MemoryZones, resolve: Resolve) -> None:
+        self.client, self.provider = RestClient(api.url), MemoryProvider(zones, ZONE)
+        super().__init__(self.client, _settings, names=self._names, resolve=resolve)
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.client.close()
 
     def _names(self, settings: FederationSettings) -> PublicDns:
         self.names = PublicDns(
@@ -82,21 +70,6 @@ class Process:
             probe_all=all_answer,
         )
         return self.names
-
-    def _run(self) -> None:
-        while not self.ended.is_set():
-            self.wake.clear()
-            with suppress(RancherctlError):  # the process logs it and tries again
-                self.hub.reconcile(self.cache.snapshot())
-            self.wake.wait(0.2)
-
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.wake.set()
-        self.thread.join(20)
-        self.hub.stop()
-        self.cache.stop()
-        self.client.close()
 
 
 def unresolved(name: str) -> Answer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +24,9 @@ from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests.federation import cluster_kind
-from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.errors import NotFoundError
 from rancherctl.federation.cluster import CLUSTERS
-from rancherctl.federation.hub import SPEC, Hub
+from rancherctl.federation.hub import Hub
 from rancherctl.federation.inventory_store import StoredInventory
 from rancherctl.federation.model import FederationSettings
 from rancherctl.federation.providers.memory import MemoryProvider, MemoryZones
@@ -36,14 +35,13 @@ from rancherctl.federation.tokens import member_namespace
 from rancherctl.federation.vantage import StoredConfigMap
 from rancherctl.federation.zone_report import REPORT
 from rancherctl.kube import apply as kube
-from rancherctl.kube.cache import Cache
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, Json
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import poll_until
 from rancherctl.settings import dirs
 from tests.fakes.dns_provider import lines
 from tests.fakes.federation_desk import FEDERATION, HOSTS
-from tests.fakes.federation_hub import hub_options
+from tests.fakes.federation_hub import HubProcess
 from tests.fakes.federation_site import ZONE, all_answer
 from tests.lab.apiserver import ApiServer, running
 
@@ -112,7 +110,6 @@ class Sites:
     @contextmanager
     def process(self) -> Iterator[Hub]:
         """rancherctl-federation, without an election."""
-        wake, ended = threading.Event(), threading.Event()
 
         def names(settings: FederationSettings) -> PublicDns:
             return PublicDns(
@@ -120,39 +117,16 @@ class Sites:
                 MemoryProvider(self.zones, ZONE),
                 StoredInventory(self.hub),
                 gate=lambda: None,
-                changed=hub.changed,
+                changed=process.hub.changed,
                 clock=time.monotonic,
                 report=StoredConfigMap(self.hub, FEDERATION_CONTROLLER, REPORT),
                 probe_all=all_answer,
             )
 
-        hub = Hub(
-            self.hub,
-            lambda uid: FederationSettings("acme", uid, ZONE, "memory", ttl=0),
-            hub_options(wake, names=names),
-        )
-        cache = Cache(self.hub, SPEC.tables, lambda _: wake.set())
-
-        def run() -> None:
-            while not ended.is_set():
-                wake.clear()
-                try:
-                    hub.reconcile(cache.snapshot())
-                except RancherctlError:
-                    log.exception("tried again, as by the process")
-                wake.wait(0.5)
-
-        cache.start()
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield hub
-        finally:
-            ended.set()
-            wake.set()
-            thread.join(10)
-            hub.stop()
-            cache.stop()
+        settings = lambda uid: FederationSettings("acme", uid, ZONE, "memory", ttl=0)
+        process = HubProcess(self.hub, settings, names=names)
+        with process:
+            yield process.hub
 
     def sign_in(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> KnownEnvironments:
         """Commands of this process know all environments, by files in ``folder``."""

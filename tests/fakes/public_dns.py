@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 from rancherctl.federation.providers.tsig import TsigKey, parse_key
 from tests.fakes.ports import free_port
@@ -42,6 +43,13 @@ class PublicDns:
             "ns1 A 127.0.0.1\nns2 A 127.0.0.1\nmail A 192.0.2.25\nmail MX 10 mail\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def share_keys(self, other: PublicDns) -> None:
         """Use the keys of another server."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from rancherctl.contract import MOVING_KEY, NAMESPACE, ROSTER_NAME
 from rancherctl.hosts.command import Command, Result
@@ -21,6 +20,17 @@ from tests.fakes import services as fake
 ADDRESS = "10.0.0.1"
 MAX_ARGUMENT = 131_072
 """MAX_ARG_STRLEN of Linux: execve refuses a longer argument."""
+
+
+def snapshot(services: Iterable[objects.Service], *roster: objects.ConfigMap) -> Snapshot:
+    """What the API has: these Services, and the roster's ConfigMap if it is there."""
+    tables: dict[str, Mapping[str, object]] = {
+        "services": {s.meta.key: s for s in services},
+        "endpointslices": {},
+        "roster": {m.meta.key: m for m in roster},
+        "pods": {},
+    }
+    return Snapshot({name: Table(items, synced=True) for name, items in tables.items()})
 
 
 class Nft(LocalTransport):
@@ -127,8 +137,7 @@ def test_nftables_is_read_again_when_the_kernel_tells_of_a_change_or_after_some_
     service = fake.service("a", status=fake.published(ADDRESS))
     nft, time = Bare([("tcp", 5432)]), [100.0]
     role = ServicesRole("h1", (ADDRESS,), nft, proc=tmp_path, proxy=lambda: "", clock=lambda: time[0])
-    tables = {"services": {service.meta.key: service}, "endpointslices": {}, "roster": {}, "pods": {}}
-    state = Snapshot({name: Table(items, synced=True) for name, items in tables.items()})
+    state = snapshot([service])
 
     def asked() -> int:
         before = len(nft.commands)
@@ -176,13 +185,7 @@ def test_what_the_leader_waits_for_is_reported_before_kube_proxy_is_asked(tmp_pa
 
     def report(*maps: objects.ConfigMap) -> tuple[dict[str, str], dict[str, str], bool]:
         before = len(nft.commands)
-        tables: dict[str, dict[str, Any]] = {
-            "services": {s.meta.key: s for s in (old, new)},
-            "endpointslices": {},
-            "roster": {m.meta.key: m for m in maps},
-            "pods": {},
-        }
-        section = role.reconcile(Snapshot({name: Table(items, synced=True) for name, items in tables.items()}))
+        section = role.reconcile(snapshot([old, new], *maps))
         asked = any("kube-proxy" in argv for argv in nft.commands[before:])
         return section["programmed"], section["prepared"], asked
 
